@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import type { DomainEvent } from '../shared/event.ts';
+
+/** Which rules a device must accept before it may sync; `none` lets it work without Provision. */
+export const policyName = z.enum(['none', 'standard', 'strict']);
+export type PolicyName = z.infer<typeof policyName>;
+
+/** Email, aliases in lower case; `timeZone` is an IANA name. */
+export const accountCreated = z.object({
+  account: z.string(),
+  email: z.string(),
+  displayName: z.string().optional(),
+  aliases: z.array(z.string()),
+  timeZone: z.string(),
+  policy: policyName,
+  features: z.array(z.string()),
+});
+/** `hash` is a PHC string (`$argon2id$…`), never a password. */
+export const passwordSet = z.object({ hash: z.string() });
+/** Only what changed is there; a null display name is one taken away. */
+export const accountChanged = z.object({
+  displayName: z.string().nullable().optional(),
+  aliases: z.array(z.string()).optional(),
+  timeZone: z.string().optional(),
+  policy: policyName.optional(),
+  features: z.array(z.string()).optional(),
+});
+/** The credentials of the community user: sealed with the person's key like all of this stream. */
+export const officeConnected = z.object({ system: z.string(), username: z.string(), password: z.string() });
+export const officeDisconnected = z.object({});
+export const accountRemoved = z.object({});
+
+export type AccountEvent =
+  | DomainEvent<'AccountCreated', z.infer<typeof accountCreated>>
+  | DomainEvent<'PasswordSet', z.infer<typeof passwordSet>>
+  | DomainEvent<'AccountChanged', z.infer<typeof accountChanged>>
+  | DomainEvent<'OfficeConnected', z.infer<typeof officeConnected>>
+  | DomainEvent<'OfficeDisconnected', z.infer<typeof officeDisconnected>>
+  | DomainEvent<'AccountRemoved', z.infer<typeof accountRemoved>>;
+
+/** The shape of each type's data at its present version. */
+export const accountEventSchemas = {
+  AccountCreated: { version: 1, data: accountCreated },
+  PasswordSet: { version: 1, data: passwordSet },
+  AccountChanged: { version: 1, data: accountChanged },
+  OfficeConnected: { version: 1, data: officeConnected },
+  OfficeDisconnected: { version: 1, data: officeDisconnected },
+  AccountRemoved: { version: 1, data: accountRemoved },
+} as const;
