@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { createLogger, redactUrl } from './logger.ts';
+
+describe('the log', () => {
+  it('leaves out who asks', () => {
+    expect(redactUrl('/Microsoft-Server-ActiveSync?Cmd=Sync&User=kari%40demo.example&DeviceId=A1')).toBe(
+      '/Microsoft-Server-ActiveSync?Cmd=Sync&User=…&DeviceId=A1',
+    );
+    expect(redactUrl('/x?user=kari')).toBe('/x?user=…');
+    expect(redactUrl('/admin/accounts/kari@demo.example/poll')).toBe('/admin/accounts/…/poll');
+  });
+
+  it('holds no header, no body and no password', () => {
+    const lines: string[] = [];
+    const logger = createLogger('info', { write: (line) => void lines.push(line) });
+    const req = { method: 'POST', url: '/x?User=kari', ip: '127.0.0.1', headers: { authorization: 'Basic c2VjcmV0' } };
+    logger.info({ req, login: { password: 'secret' }, authorization: 'Basic c2VjcmV0' }, 'request');
+    expect(lines.join('')).toContain('"url":"/x?User=…"');
+    expect(lines.join('')).not.toMatch(/c2VjcmV0|secret|kari/);
+  });
+});
