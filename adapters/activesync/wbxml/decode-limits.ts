@@ -10,6 +10,8 @@ export interface DecodeLimits {
    * does not bound its text.
    */
   readonly textLengthMax: number;
+  /** Pieces of text and opaque data: a piece of one byte costs far more memory than the byte. */
+  readonly piecesMax: number;
 }
 
 export const defaultDecodeLimits: DecodeLimits = Object.freeze({
@@ -17,4 +19,5 @@ export const defaultDecodeLimits: DecodeLimits = Object.freeze({
   depthMax: 32,
   elementsMax: 200_000,
   textLengthMax: 32 * 1024 * 1024,
+  piecesMax: 400_000,
 });

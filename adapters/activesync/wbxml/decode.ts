@@ -13,6 +13,7 @@ export type DecodeFailure =
   | 'too deep'
   | 'too many elements'
   | 'too much text'
+  | 'too many pieces'
   | 'truncated'
   | 'unsupported version'
   | 'unsupported charset'
@@ -55,6 +56,7 @@ class Decoder {
   #tableEnd = 0;
   #page = 0;
   #elements = 0;
+  #pieces = 0;
   #textLength = 0;
   #failure: DecodeFailure | undefined;
   #root: Element | undefined;
@@ -161,6 +163,7 @@ class Decoder {
     if (text === undefined) this.#fail('truncated');
     else if (element === undefined) this.#fail('token out of place');
     else if ((this.#textLength += text.length) > this.#limits.textLengthMax) this.#fail('too much text');
+    else if (++this.#pieces > this.#limits.piecesMax) this.#fail('too many pieces');
     else element.text = element.text === '' ? text : element.text + text;
   }
 
@@ -168,6 +171,7 @@ class Decoder {
     const data = this.#data();
     const element = this.#open[this.#open.length - 1];
     if (element === undefined) this.#fail('token out of place');
+    else if (++this.#pieces > this.#limits.piecesMax) this.#fail('too many pieces');
     else if (element.opaques === undefined) element.opaques = [data];
     else element.opaques.push(data);
   }
@@ -233,7 +237,7 @@ class Decoder {
   #integer(): number {
     const value = this.#reader.integer();
     if (value !== noInteger) return value;
-    this.#fail(this.#reader.remaining <= 0 ? 'truncated' : 'integer out of range');
+    this.#fail(this.#reader.remaining < 0 ? 'truncated' : 'integer out of range');
     return 0;
   }
 
