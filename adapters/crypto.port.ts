@@ -11,7 +11,10 @@ export interface DataKey {
 
 export interface KeyRing {
   /** The keys of the subjects, made where missing, in one round trip at most. */
-  ensure(tenant: TenantId, subjects: readonly { subject: SubjectId; owner: SubjectId }[]): Promise<Map<SubjectId, DataKey>>;
+  ensure(
+    tenant: TenantId,
+    subjects: readonly { subject: SubjectId; owner: SubjectId }[],
+  ): Promise<Map<SubjectId, DataKey>>;
   /** The keys that exist; a destroyed or unknown subject is absent from the map. */
   find(tenant: TenantId, subjects: readonly SubjectId[]): Promise<Map<SubjectId, DataKey>>;
   /** Crypto-shredding: the key is gone, with every key it wraps. The fact that it was is kept. */

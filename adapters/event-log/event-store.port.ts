@@ -45,11 +45,20 @@ export interface DomainWrite {
 
 export type WriteOutcome =
   /** In the order of the writes; `heads` are the new ends. `recorded` holds the events as stored now or earlier. */
-  | { readonly kind: 'appended'; readonly commits: readonly Commit[]; readonly heads: readonly StreamHead[] }
+  | {
+      readonly kind: 'appended';
+      readonly commits: readonly Commit[];
+      /** For a repeated write the stream's end as it stands now, which may lie after the write. */
+      readonly heads: readonly StreamHead[];
+      readonly recorded: readonly (readonly RecordedEvent[])[];
+    }
   | { readonly kind: 'conflict'; readonly index: number };
 
 export interface EventStore {
-  /** Event ids are derived from `meta.commandId`, the stream and the index; see `EventLog.append` for repeats. */
+  /**
+   * Event ids are derived from `meta.commandId`, the stream and the event's index among those of its command in the
+   * write; see `EventLog.append` for repeats.
+   */
   append(tenant: TenantId, writes: readonly DomainWrite[]): Promise<WriteOutcome>;
   load(tenant: TenantId, stream: StreamName): Promise<StreamPage>;
   loadMany(tenant: TenantId, streams: readonly StreamName[]): Promise<Map<StreamName, StreamPage>>;

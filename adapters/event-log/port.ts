@@ -30,7 +30,7 @@ export interface StreamWrite {
   readonly events: readonly UnstoredEvent[];
 }
 
-/** Where the events of one write stand. `repeated`: all of them were there already, from an earlier equal call. */
+/** Where the last event of one write stands; the others lie directly before it. `repeated`: all of them were there already, from an earlier equal call. */
 export interface Commit {
   readonly stream: StreamName;
   readonly revision: Revision;
@@ -65,11 +65,7 @@ export interface EventLog {
    */
   append(tenant: TenantId, writes: readonly StreamWrite[]): Promise<AppendOutcome>;
   /** The events of a stream in order, from `from` (default 0), at most `limit`. An unknown stream is empty. */
-  readStream(
-    tenant: TenantId,
-    stream: StreamName,
-    options?: { from?: number; limit?: number },
-  ): Promise<StoredEvent[]>;
+  readStream(tenant: TenantId, stream: StreamName, options?: { from?: number; limit?: number }): Promise<StoredEvent[]>;
   /** Several whole streams in one round trip; streams without events are absent from the map. */
   readStreams(tenant: TenantId, streams: readonly StreamName[]): Promise<Map<StreamName, StoredEvent[]>>;
   /** The tenant's events with `position > after`, in commit order, at most `limit`. None is ever skipped. */

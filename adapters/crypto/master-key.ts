@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { open, readFile } from 'node:fs/promises';
+import { keyBytes, openWith, sealWith } from './envelope.ts';
+
+/** Wraps the keys of owners. Kept outside the database: without it nothing in there can be read. */
+export interface MasterKey {
+  wrap(key: Uint8Array, name: string): Uint8Array;
+  /** @throws SealBroken when another master key wrapped it. */
+  unwrap(wrapped: Uint8Array, name: string): Uint8Array;
+}
+
+/** @throws Error unless there are 32 bytes. */
+export function masterKey(bytes: Uint8Array): MasterKey {
+  if (bytes.byteLength !== keyBytes) throw new Error(`a master key has ${keyBytes} bytes`);
+  const key = Uint8Array.from(bytes);
+  return {
+    wrap: (plain, name) => sealWith(key, plain, `master\n${name}`),
+    unwrap: (wrapped, name) => openWith(key, wrapped, `master\n${name}`),
+  };
+}
+
+/** @throws Error unless `text` is 32 bytes in base64. The message does not repeat the text. */
+export function masterKeyFromBase64(text: string): MasterKey {
+  const trimmed = text.trim();
+  const bytes = Buffer.from(trimmed, 'base64');
+  if (bytes.byteLength !== keyBytes || !/^[A-Za-z0-9+/_-]+=*$/.test(trimmed))
+    throw new Error(`MASTER_KEY is not ${keyBytes} bytes in base64`);
+  return masterKey(bytes);
+}
+
+/** The key kept in `file`, made on first use with mode 0600 and on disk before it is used. */
+export async function keptMasterKey(file: string): Promise<MasterKey> {
+  try {
+    const handle = await open(file, 'wx', 0o600);
+    await handle.writeFile(randomBytes(keyBytes).toString('base64'));
+    await handle.sync();
+    await handle.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return masterKeyFromBase64(await readFile(file, 'utf8'));
+}

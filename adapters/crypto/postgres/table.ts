@@ -1,0 +1,73 @@
+import type pg from 'pg';
+import type { SubjectId, TenantId } from '../../../domain/shared/ids.ts';
+import type { KeyTable, WrappedKey } from '../key-ring.ts';
+
+/** Rows and their owners, up to the one the master key wraps. */
+const find = {
+  name: 'find_data_keys',
+  text: `with recursive found as (
+      select subject, owner, wrapped from data_keys where tenant = $1 and subject = any ($2::text[])
+      union
+      select k.subject, k.owner, k.wrapped from found f join data_keys k
+        on k.tenant = $1 and k.subject = f.owner and f.owner <> f.subject
+    ) select subject, owner, wrapped from found where wrapped is not null`,
+};
+
+/** Only below an owner that lives; `for key share` makes a destroy of the owner wait for us, or us for it. */
+const insert = {
+  name: 'insert_data_keys',
+  text: `with fresh as (
+      select * from unnest($2::text[], $3::text[], $4::bytea[]) as f (subject, owner, wrapped)
+    ), owners as (
+      select subject from data_keys
+        where tenant = $1 and subject = any ($3::text[]) and wrapped is not null for key share
+    ), inserted as (
+      insert into data_keys (tenant, subject, owner, wrapped)
+        select $1, subject, owner, wrapped from fresh
+          where owner = subject or owner in (select subject from owners)
+        order by subject
+        on conflict (tenant, subject) do nothing
+        returning subject, owner, wrapped
+    ) select subject, owner, wrapped from inserted`,
+};
+
+const destroy = {
+  name: 'destroy_data_keys',
+  text: `with recursive gone as (
+      select $2::text as subject
+      union
+      select k.subject from gone g join data_keys k on k.tenant = $1 and k.owner = g.subject
+    ), erased as (
+      update data_keys k set wrapped = null, destroyed_at = coalesce(k.destroyed_at, now())
+        from gone g where k.tenant = $1 and k.subject = g.subject and k.wrapped is not null
+    ), kept as (
+      insert into data_keys (tenant, subject, owner, wrapped, destroyed_at) values ($1, $2, $2, null, now())
+        on conflict (tenant, subject) do nothing
+    ) select subject from gone`,
+};
+
+/** Wrapped keys in the table `data_keys`. */
+export function postgresKeyTable({ pool }: { readonly pool: pg.Pool }): KeyTable {
+  return {
+    async insertAndFind(tenant: TenantId, fresh: readonly WrappedKey[], subjects: readonly SubjectId[]) {
+      let missing = subjects;
+      let inserted: WrappedKey[] = [];
+      if (fresh.length > 0) {
+        const columns = [
+          fresh.map((key) => key.subject),
+          fresh.map((key) => key.owner),
+          fresh.map((key) => Buffer.from(key.wrapped)),
+        ];
+        inserted = (await pool.query<WrappedKey>({ ...insert, values: [tenant, ...columns] })).rows;
+        const done = new Set(inserted.map((key) => key.subject));
+        missing = subjects.filter((subject) => !done.has(subject));
+      }
+      if (missing.length === 0) return inserted;
+      return inserted.concat((await pool.query<WrappedKey>({ ...find, values: [tenant, missing] })).rows);
+    },
+    async destroy(tenant, subject) {
+      const { rows } = await pool.query<{ subject: SubjectId }>({ ...destroy, values: [tenant, subject] });
+      return rows.map((row) => row.subject);
+    },
+  };
+}

@@ -1,0 +1,59 @@
+/** Connections to PostgreSQL as every adapter and projection wants them. */
+import pg from 'pg';
+
+export type Pool = pg.Pool;
+
+export interface PoolOptions {
+  /** A `DATABASE_URL`, or the parts of one. */
+  readonly connection: string | pg.ClientConfig;
+  readonly applicationName: string;
+  /** Connections at most; 10 unless told. */
+  readonly max?: number;
+  readonly statementTimeoutMs?: number;
+  /** Told of errors on idle connections; the pool replaces them by itself. */
+  readonly onError: (error: Error) => void;
+}
+
+const int8 = 20;
+// pg-types knows a parser for it and leaves it out of its list of names.
+const int8Array: number = 1016;
+
+/**
+ * bigint comes as a number: our counters stay far below 2^53.
+ * @throws RangeError when one does not.
+ */
+function safeInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError('a bigint from the database exceeds 2^53');
+  return value;
+}
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
+    if (oid === int8) return safeInteger;
+    if (oid === int8Array) {
+      const parse = pg.types.getTypeParser(oid, 'text') as (text: string) => string[];
+      return (text: string) => parse(text).map(safeInteger);
+    }
+    return pg.types.getTypeParser(oid, format as 'text');
+  },
+};
+
+/** A pool whose sessions speak UTC and whose statements and idle transactions end by themselves. */
+export function createPool(options: PoolOptions): pg.Pool {
+  const connection =
+    typeof options.connection === 'string' ? { connectionString: options.connection } : options.connection;
+  const pool = new pg.Pool({
+    ...connection,
+    application_name: options.applicationName,
+    max: options.max ?? 10,
+    idleTimeoutMillis: 60_000,
+    connectionTimeoutMillis: 10_000,
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    idle_in_transaction_session_timeout: 30_000,
+    options: '-c timezone=UTC -c datestyle=ISO',
+    types,
+  });
+  pool.on('error', options.onError);
+  return pool;
+}
