@@ -21,6 +21,8 @@ export interface RenderContext {
   readonly bodyPreferences: readonly BodyPreference[];
   /** The signed-in person's address, for what depends on being the organizer. */
   readonly email: string;
+  /** The person's zone: for days that the wire holds as instants. */
+  readonly timeZone: TimeZoneName;
   /** Set when a folder of another person is shown: private items show times only. */
   readonly foreign?: boolean;
 }
@@ -38,6 +40,8 @@ export interface ParseContext {
   readonly email: string;
   /** The fields as the device knew them, for changes that speak of a part (an occurrence, a body type). */
   readonly known?: Fields;
+  /** The preferences under which the device was given the item: see `reconcileBody`. Absent: none, all as plain text. */
+  readonly bodyPreferences?: readonly BodyPreference[];
   /** 16.x: the occurrence a Change or Delete speaks of (AirSyncBase InstanceId, MS-ASAIRS 2.2.2.25), as sent. */
   readonly instanceId?: string;
 }
