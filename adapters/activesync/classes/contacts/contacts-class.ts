@@ -19,11 +19,11 @@ import { generatedFileAs } from './file-as.ts';
 import { contactRows, contactRule } from './table.ts';
 
 function render(writer: WbxmlWriter, fields: ContactFields, context: RenderContext): void {
+  renderAddresses(writer, fields, context);
   if (!fields.fileAs) {
     const fileAs = generatedFileAs(fields);
     if (fileAs !== '') writer.element(Contacts.FileAs, fileAs);
   }
-  renderAddresses(writer, fields, context);
   renderRows(writer, contactRows, fields, context);
   renderBody(writer, fields.body as Body | undefined, context);
 }
