@@ -4,15 +4,7 @@
  * (RFC 4648 §6, without padding), since clients compare some ids without regard to case.
  */
 import { v5 } from 'uuid';
-import type {
-  AccountId,
-  CollectionId,
-  CommandId,
-  DeviceKey,
-  ItemId,
-  StreamName,
-  TenantId,
-} from '../domain/shared/ids.ts';
+import type { AccountId, CollectionId, CommandId, DeviceKey, ItemId, TenantId } from '../domain/shared/ids.ts';
 
 /** Namespaces of our own, so that an account and a folder of the same text differ. Never change them. */
 const namespaces = {
@@ -78,7 +70,3 @@ export function itemIdFrom(command: CommandId, index = 0): ItemId {
 export function commandIdFrom(parts: readonly string[]): CommandId {
   return v5(join(parts), namespaces.command) as CommandId;
 }
-
-export const accountStream = (account: AccountId): StreamName => `account-${account}` as StreamName;
-export const deviceStream = (device: DeviceKey): StreamName => `device-${device}` as StreamName;
-export const foldersStream = (account: AccountId): StreamName => `folders-${account}` as StreamName;

@@ -6,7 +6,7 @@ import {
   type RecordedEvent,
   type StreamHead,
 } from '../adapters/event-log/event-store.port.ts';
-import type { CommitNotice, StoredEvent } from '../adapters/event-log/port.ts';
+import type { Commit, CommitNotice, StoredEvent } from '../adapters/event-log/port.ts';
 import { commandIdFrom } from '../adapters/ids.ts';
 import type { EventId, Position, Revision, StreamName, TenantId } from '../domain/shared/ids.ts';
 
@@ -34,7 +34,8 @@ export function plainEventStore(): PlainEventStore {
     async append(tenant, writes) {
       const log = logOf(tenant);
       const added: RecordedEvent[] = [];
-      const made = [];
+      const made: Commit[] = [];
+      const recorded: RecordedEvent[][] = [];
       for (const [index, write] of writes.entries()) {
         const present = streamOf(tenant, write.stream);
         if (present.length - 1 !== write.head.revision) return { kind: 'conflict', index };
@@ -52,12 +53,13 @@ export function plainEventStore(): PlainEventStore {
           });
         }
         const { stream, revision, position } = added.at(-1)!;
+        recorded.push(added.slice(-write.events.length));
         made.push({ stream, revision, position, repeated: false });
       }
       log.push(...added);
       const heads = made.map(({ revision }) => ({ ...emptyHead, revision }));
       commits.next({ tenant, head: log.length as Position, events: added as unknown as StoredEvent[] });
-      return { kind: 'appended', commits: made, heads };
+      return { kind: 'appended', commits: made, heads, recorded };
     },
     async load(tenant, stream) {
       loads++;

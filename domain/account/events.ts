@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DomainEvent } from '../shared/event.ts';
+import { defineEvents, type EventOf } from '../shared/upcast.ts';
 
 /** Which rules a device must accept before it may sync; `none` lets it work without Provision. */
 export const policyName = z.enum(['none', 'standard', 'strict']);
@@ -30,20 +30,12 @@ export const officeConnected = z.object({ system: z.string(), username: z.string
 export const officeDisconnected = z.object({});
 export const accountRemoved = z.object({});
 
-export type AccountEvent =
-  | DomainEvent<'AccountCreated', z.infer<typeof accountCreated>>
-  | DomainEvent<'PasswordSet', z.infer<typeof passwordSet>>
-  | DomainEvent<'AccountChanged', z.infer<typeof accountChanged>>
-  | DomainEvent<'OfficeConnected', z.infer<typeof officeConnected>>
-  | DomainEvent<'OfficeDisconnected', z.infer<typeof officeDisconnected>>
-  | DomainEvent<'AccountRemoved', z.infer<typeof accountRemoved>>;
-
-/** The shape of each type's data at its present version. */
-export const accountEventSchemas = {
-  AccountCreated: { version: 1, data: accountCreated },
-  PasswordSet: { version: 1, data: passwordSet },
-  AccountChanged: { version: 1, data: accountChanged },
-  OfficeConnected: { version: 1, data: officeConnected },
-  OfficeDisconnected: { version: 1, data: officeDisconnected },
-  AccountRemoved: { version: 1, data: accountRemoved },
-} as const;
+export const accountEvents = defineEvents({
+  AccountCreated: { version: 1, schema: accountCreated, upcasters: [] },
+  PasswordSet: { version: 1, schema: passwordSet, upcasters: [] },
+  AccountChanged: { version: 1, schema: accountChanged, upcasters: [] },
+  OfficeConnected: { version: 1, schema: officeConnected, upcasters: [] },
+  OfficeDisconnected: { version: 1, schema: officeDisconnected, upcasters: [] },
+  AccountRemoved: { version: 1, schema: accountRemoved, upcasters: [] },
+});
+export type AccountEvent = EventOf<typeof accountEvents>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DomainEvent } from '../shared/event.ts';
+import { defineEvents, type EventOf } from '../shared/upcast.ts';
 
 /** What a device says of itself with every request. `protocolVersion` as on the wire: `16.1`. */
 export const deviceClient = z.object({
@@ -43,30 +43,17 @@ export const deviceUnblocked = z.object({});
 /** The partnership is forgotten; the device may pair again, as a new one. */
 export const deviceRemoved = z.object({});
 
-export type DeviceEvent =
-  | DomainEvent<'DevicePaired', z.infer<typeof devicePaired>>
-  | DomainEvent<'DeviceClientChanged', z.infer<typeof deviceClientChanged>>
-  | DomainEvent<'DeviceInformationChanged', z.infer<typeof deviceInformationChanged>>
-  | DomainEvent<'PolicyOffered', z.infer<typeof policyOffered>>
-  | DomainEvent<'PolicyAcknowledged', z.infer<typeof policyAcknowledged>>
-  | DomainEvent<'WipeRequested', z.infer<typeof wipeRequested>>
-  | DomainEvent<'WipeCancelled', z.infer<typeof wipeCancelled>>
-  | DomainEvent<'WipeAcknowledged', z.infer<typeof wipeAcknowledged>>
-  | DomainEvent<'DeviceBlocked', z.infer<typeof deviceBlocked>>
-  | DomainEvent<'DeviceUnblocked', z.infer<typeof deviceUnblocked>>
-  | DomainEvent<'DeviceRemoved', z.infer<typeof deviceRemoved>>;
-
-/** The shape of each type's data at its present version. */
-export const deviceEventSchemas = {
-  DevicePaired: { version: 1, data: devicePaired },
-  DeviceClientChanged: { version: 1, data: deviceClientChanged },
-  DeviceInformationChanged: { version: 1, data: deviceInformationChanged },
-  PolicyOffered: { version: 1, data: policyOffered },
-  PolicyAcknowledged: { version: 1, data: policyAcknowledged },
-  WipeRequested: { version: 1, data: wipeRequested },
-  WipeCancelled: { version: 1, data: wipeCancelled },
-  WipeAcknowledged: { version: 1, data: wipeAcknowledged },
-  DeviceBlocked: { version: 1, data: deviceBlocked },
-  DeviceUnblocked: { version: 1, data: deviceUnblocked },
-  DeviceRemoved: { version: 1, data: deviceRemoved },
-} as const;
+export const deviceEvents = defineEvents({
+  DevicePaired: { version: 1, schema: devicePaired, upcasters: [] },
+  DeviceClientChanged: { version: 1, schema: deviceClientChanged, upcasters: [] },
+  DeviceInformationChanged: { version: 1, schema: deviceInformationChanged, upcasters: [] },
+  PolicyOffered: { version: 1, schema: policyOffered, upcasters: [] },
+  PolicyAcknowledged: { version: 1, schema: policyAcknowledged, upcasters: [] },
+  WipeRequested: { version: 1, schema: wipeRequested, upcasters: [] },
+  WipeCancelled: { version: 1, schema: wipeCancelled, upcasters: [] },
+  WipeAcknowledged: { version: 1, schema: wipeAcknowledged, upcasters: [] },
+  DeviceBlocked: { version: 1, schema: deviceBlocked, upcasters: [] },
+  DeviceUnblocked: { version: 1, schema: deviceUnblocked, upcasters: [] },
+  DeviceRemoved: { version: 1, schema: deviceRemoved, upcasters: [] },
+});
+export type DeviceEvent = EventOf<typeof deviceEvents>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DomainEvent } from '../shared/event.ts';
+import { defineEvents, type EventOf } from '../shared/upcast.ts';
 
 /** What a folder holds. */
 export const folderKind = z.enum(['contact', 'appointment', 'task', 'note']);
@@ -26,16 +26,10 @@ export const folderRenamed = z.object({ collection: z.string(), displayName: z.s
 export const folderMoved = z.object({ collection: z.string(), parent: z.string().nullable() });
 export const folderRemoved = z.object({ collection: z.string() });
 
-export type FolderEvent =
-  | DomainEvent<'FolderAdded', z.infer<typeof folderAdded>>
-  | DomainEvent<'FolderRenamed', z.infer<typeof folderRenamed>>
-  | DomainEvent<'FolderMoved', z.infer<typeof folderMoved>>
-  | DomainEvent<'FolderRemoved', z.infer<typeof folderRemoved>>;
-
-/** The shape of each type's data at its present version. */
-export const folderEventSchemas = {
-  FolderAdded: { version: 1, data: folderAdded },
-  FolderRenamed: { version: 1, data: folderRenamed },
-  FolderMoved: { version: 1, data: folderMoved },
-  FolderRemoved: { version: 1, data: folderRemoved },
-} as const;
+export const folderEvents = defineEvents({
+  FolderAdded: { version: 1, schema: folderAdded, upcasters: [] },
+  FolderRenamed: { version: 1, schema: folderRenamed, upcasters: [] },
+  FolderMoved: { version: 1, schema: folderMoved, upcasters: [] },
+  FolderRemoved: { version: 1, schema: folderRemoved, upcasters: [] },
+});
+export type FolderEvent = EventOf<typeof folderEvents>;
