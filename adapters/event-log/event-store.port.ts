@@ -60,7 +60,8 @@ export interface EventStore {
    * write; see `EventLog.append` for repeats.
    */
   append(tenant: TenantId, writes: readonly DomainWrite[]): Promise<WriteOutcome>;
-  load(tenant: TenantId, stream: StreamName): Promise<StreamPage>;
+  /** The stream's events from the revision `from` on (default 0), and its head. */
+  load(tenant: TenantId, stream: StreamName, options?: { readonly from?: number }): Promise<StreamPage>;
   loadMany(tenant: TenantId, streams: readonly StreamName[]): Promise<Map<StreamName, StreamPage>>;
   readAll(tenant: TenantId, after: Position, limit: number): Promise<RecordedEvent[]>;
   head(tenant: TenantId): Promise<Position>;

@@ -4,7 +4,7 @@
  */
 import type { Kysely, Transaction } from 'kysely';
 import type { RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
-import type { TenantId } from '../../domain/shared/ids.ts';
+import type { Position, TenantId } from '../../domain/shared/ids.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: each projection knows only its own tables
 export type AnyDatabase = any;
@@ -14,6 +14,9 @@ export interface Migration {
   up(db: Kysely<AnyDatabase>): Promise<void>;
 }
 
+/** What the page changed, for those who wait: topics (a collection, an account's folders) and their last position. */
+export type Touched = ReadonlyMap<string, Position>;
+
 export interface Projection {
   /** Name of its checkpoint. */
   readonly name: string;
@@ -21,5 +24,9 @@ export interface Projection {
   readonly version: number;
   readonly migrations: readonly Migration[];
   /** Folds the events, all of one tenant and in order, and writes what results in few statements. */
-  project(trx: Transaction<AnyDatabase>, tenant: TenantId, events: readonly RecordedEvent[]): Promise<void>;
+  project(
+    trx: Transaction<AnyDatabase>,
+    tenant: TenantId,
+    events: readonly RecordedEvent[],
+  ): Promise<Touched | undefined>;
 }

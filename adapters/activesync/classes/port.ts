@@ -59,4 +59,6 @@ export interface ItemClass<F extends Fields = Fields> {
   render(writer: WbxmlWriter, fields: F, context: RenderContext): void;
   /** Reads the children of `ApplicationData`. Tolerant: sloppy but meaningful values are mended. */
   parse(applicationData: Element, context: ParseContext): Parsed<F>;
+  /** 16.x: a Delete of one occurrence, `context.instanceId` of `context.known`. Absent where there are none. */
+  deleteInstance?(context: ParseContext): Parsed<F>;
 }

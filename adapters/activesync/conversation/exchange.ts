@@ -1,0 +1,302 @@
+/**
+ * One exchange of a device with one folder (MS-ASCMD 2.2.1.21 Sync): recognise the key, carry out what the device
+ * asks, find what it must be told, store that the answer was given, and only then give it. Nothing is stored when
+ * nothing happened.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Folder } from '../../../domain/folder/state.ts';
+import type { DomainEvent, EventMeta } from '../../../domain/shared/event.ts';
+import type { Instant, ItemId } from '../../../domain/shared/ids.ts';
+import { recognise, standpoint as standpointOf } from '../../../domain/sync/decide.ts';
+import { type SyncOptions, syncEvent } from '../../../domain/sync/events.ts';
+import { formatKey, parseKey } from '../../../domain/sync/key.ts';
+import type { ConversationState, Held } from '../../../domain/sync/state.ts';
+import type { ItemClass } from '../classes/port.ts';
+import { actorOf, conversationOf, itemsOf, type Session } from '../session.ts';
+import { syncStatus } from '../status.ts';
+import { type Changes, type ChangesDeps, changes, configOf, type ServerCommand } from './changes.ts';
+import { type ClientCommand, type CommandResponse, type CommandsDeps, carryOut } from './commands.ts';
+import { itemFilter } from './filter.ts';
+import type { KeyChecks } from './key-checks.ts';
+import { Renderer } from './renderer.ts';
+import type { Conversation, ConversationId, ConversationStore } from './store.ts';
+
+export interface ExchangeRequest {
+  readonly syncKey: string;
+  readonly getChanges: boolean;
+  readonly windowSize: number;
+  /** Undefined when the request had no Options: those of before hold. */
+  readonly options: SyncOptions | undefined;
+  /** Undefined when absent; null is never sent. Counts at SyncKey 0 only. */
+  readonly supported: readonly number[] | undefined;
+  readonly commands: readonly ClientCommand[];
+}
+
+export interface ExchangeResult {
+  readonly status: number;
+  /** The key to come back with; absent with errors that leave the client's key as it is. */
+  readonly syncKey: string;
+  readonly responses: readonly CommandResponse[];
+  readonly commands: readonly ServerCommand[];
+  readonly moreAvailable: boolean;
+  /** Nothing to say: the key is the client's own and nothing was stored. */
+  readonly isUnchanged: boolean;
+}
+
+export interface ExchangeDeps extends ChangesDeps, CommandsDeps {
+  readonly conversations: ConversationStore;
+  readonly keyChecks: KeyChecks;
+  readonly classOf: (kind: Folder['kind']) => ItemClass;
+  readonly now: () => Instant;
+  /** Somebody looks at these: a key that was never issued, an item that could not be shown. */
+  readonly onForgedKey: (id: ConversationId) => void;
+  readonly onWithheld: (id: ConversationId, item: ItemId, reason: string) => void;
+}
+
+const attemptsMax = 4;
+/** Holdings that one event carries; more go into further events. */
+const seedsPerEvent = 4_000;
+
+export async function exchange(
+  deps: ExchangeDeps,
+  session: Session,
+  folder: Folder,
+  request: ExchangeRequest,
+): Promise<ExchangeResult> {
+  const id = conversationOf(session, folder.collection);
+  return await deps.conversations.exclusively(id, async () => {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const result =
+        request.syncKey === '0'
+          ? await begin(deps, session, id, request)
+          : await goOn(deps, session, folder, id, request);
+      if (result) return result;
+    }
+    // MS-ASCMD 2.2.3.177.17, 16: the server asks for the same request again.
+    return failed(syncStatus.retry, request.syncKey);
+  });
+}
+
+/** SyncKey 0: a new epoch. Null when another process was faster. */
+async function begin(
+  deps: ExchangeDeps,
+  session: Session,
+  id: ConversationId,
+  request: ExchangeRequest,
+): Promise<ExchangeResult | null> {
+  if (request.commands.length > 0) return failed(syncStatus.protocolError, '0');
+  const conversation = await deps.conversations.load(id);
+  const { state } = conversation;
+  const supported = request.supported ?? null;
+  const isFresh =
+    state !== null &&
+    state.issued === 1 &&
+    state.cursor.config === '*' &&
+    isDeepStrictEqual(state.supported, supported) &&
+    (request.options === undefined || isDeepStrictEqual(state.options, request.options));
+  // Asked again before the first key was used: the answer was lost, or never will be read.
+  const epoch = isFresh ? state.epoch : (state?.epoch ?? 0) + 1;
+  if (!isFresh) {
+    const event = syncEvent('SyncReset', {
+      epoch,
+      cause: 'syncKeyZero',
+      supported,
+      ...(request.options ? { options: request.options } : {}),
+      known: [],
+    });
+    if (!(await append(deps, session, id, conversation, [event], ['reset', String(epoch)]))) return null;
+  }
+  return {
+    status: syncStatus.success,
+    syncKey: keyText(deps, id, epoch, 1),
+    responses: [],
+    commands: [],
+    moreAvailable: false,
+    isUnchanged: false,
+  };
+}
+
+async function goOn(
+  deps: ExchangeDeps,
+  session: Session,
+  folder: Folder,
+  id: ConversationId,
+  request: ExchangeRequest,
+): Promise<ExchangeResult | null> {
+  const key = parseKey(request.syncKey, deps.keyChecks.of(id));
+  let conversation = await deps.conversations.load(id);
+  const recognised = key ? recognise(conversation.state, key) : 'unknown';
+  const then = key && recognised === 'earlier' ? await deps.conversations.heldAt(id, key) : null;
+  if (!key || recognised === 'unknown' || (recognised === 'earlier' && !then)) {
+    deps.onForgedKey(id);
+    return failed(syncStatus.invalidSyncKey, '0');
+  }
+  if (then) {
+    const taken = await takeUpEarlier(deps, session, id, conversation, then);
+    if (taken === null) return null;
+    conversation = taken;
+  }
+  const standpoint = standpointOf(conversation.state as ConversationState, recognised === 'next' ? 'next' : 'repeat');
+  const state = conversation.state as ConversationState;
+  const options = request.options ?? state.options;
+  const renderer = new Renderer(deps.classOf(folder.kind), session, options, folder.owner !== undefined);
+  const filter = itemFilter(folder.kind, options.filterType, Date.parse(deps.now()));
+
+  const done = await carryOut(deps, {
+    session,
+    folder,
+    id,
+    conversation,
+    standpoint,
+    renderer,
+    // The key a command came with is part of what makes it itself: the same one again is a repeat.
+    keyName: `${key.epoch}.${key.counter}`,
+    conflict: options.conflict,
+    supported: state.supported,
+    bodyPreferences: options.bodyPreferences,
+    commands: request.commands,
+  });
+
+  const own = new Map<ItemId, Held | null>();
+  const stale = new Set(standpoint.stale);
+  for (const [item, op, version, hash] of done.ops) {
+    if (op === 'stale') stale.add(item);
+    else own.set(item, op === 'delete' || op === 'softDelete' ? null : { version, hash });
+  }
+  const collection = itemsOf(folder);
+  const query = {
+    id,
+    conversation,
+    standpoint,
+    own,
+    stale,
+    collection,
+    filter,
+    renderer,
+    windowSize: request.windowSize,
+  };
+  const found = request.getChanges ? await findChanges(deps, query, done.ops.length > 0) : undefined;
+  for (const { item, reason } of found?.withheld ?? []) deps.onWithheld(id, item, reason);
+
+  const isOptionsNews = request.options !== undefined && !isDeepStrictEqual(request.options, state.options);
+  const isNews =
+    done.ops.length > 0 || (found?.commands.length ?? 0) > 0 || found?.moreAvailable === true || isOptionsNews;
+  if (!isNews) {
+    return {
+      status: syncStatus.success,
+      syncKey: recognised === 'earlier' ? keyText(deps, id, state.epoch, 1) : request.syncKey,
+      responses: done.responses,
+      commands: [],
+      moreAvailable: false,
+      isUnchanged: done.responses.length === 0 && recognised !== 'earlier',
+    };
+  }
+
+  const issued = state.issued + 1;
+  const event = syncEvent('SyncAnswered', {
+    key: issued,
+    base: standpoint.base,
+    ops: [...done.ops, ...(found?.ops ?? [])],
+    cursor: found?.cursor ?? standpoint.cursor,
+    ...(isOptionsNews && request.options ? { options: request.options } : {}),
+  });
+  const next = await append(
+    deps,
+    session,
+    id,
+    conversation,
+    [event],
+    [`${state.epoch}`, `${issued}`, `${standpoint.base}`],
+  );
+  if (!next) return null;
+  return {
+    status: syncStatus.success,
+    syncKey: keyText(deps, id, state.epoch, issued),
+    responses: done.responses,
+    commands: found?.commands ?? [],
+    moreAvailable: found?.moreAvailable ?? false,
+    isUnchanged: false,
+  };
+}
+
+/**
+ * Looks for changes, unless memory knows that there are none: nothing in the folder moved since it was last looked at
+ * for this key and these options.
+ */
+async function findChanges(
+  deps: ExchangeDeps,
+  query: Parameters<typeof changes>[1],
+  hasOwn: boolean,
+): Promise<Changes | undefined> {
+  const { conversation, standpoint, stale } = query;
+  const config = configOf(query);
+  const head = await deps.folderHead(query.id.tenant, query.collection);
+  const { checked } = conversation;
+  const looked =
+    checked && checked.key === standpoint.base && checked.config === config
+      ? checked.position
+      : standpoint.cursor.config === config
+        ? standpoint.cursor.position
+        : undefined;
+  if (looked !== undefined && looked >= head && stale.size === 0) return undefined;
+  const found = await changes(deps, query);
+  if (found.commands.length === 0 && !found.moreAvailable && !hasOwn) {
+    conversation.checked = { key: standpoint.base, position: found.cursor.position, config: found.cursor.config };
+  }
+  return found;
+}
+
+/** A key from further back: what it stood for becomes the beginning of a new epoch. Null when overtaken. */
+async function takeUpEarlier(
+  deps: ExchangeDeps,
+  session: Session,
+  id: ConversationId,
+  conversation: Conversation,
+  then: { held: Map<ItemId, Held>; state: ConversationState },
+): Promise<Conversation | null> {
+  const known = [...then.held].map(([item, { version, hash }]) => [item, version, hash] as const);
+  const epoch = (conversation.state as ConversationState).epoch + 1;
+  const { supported, options } = then.state;
+  const events: DomainEvent[] = [
+    syncEvent('SyncReset', {
+      epoch,
+      cause: 'earlierKey',
+      supported,
+      options,
+      known: known.slice(0, seedsPerEvent),
+    }),
+  ];
+  for (let at = seedsPerEvent; at < known.length; at += seedsPerEvent) {
+    events.push(syncEvent('SyncSeeded', { known: known.slice(at, at + seedsPerEvent) }));
+  }
+  return await append(deps, session, id, conversation, events, ['earlier', String(epoch)]);
+}
+
+function append(
+  deps: ExchangeDeps,
+  session: Session,
+  id: ConversationId,
+  conversation: Conversation,
+  events: readonly DomainEvent[],
+  parts: readonly string[],
+): Promise<Conversation | null> {
+  // The revision is part of the id: an event of the same numbers on another state is not a repeat of this one.
+  const commandId = deps.commandId([
+    'sync',
+    id.device,
+    id.collection,
+    String(conversation.head.revision),
+    ...parts,
+    deps.nonce(),
+  ]);
+  const meta: EventMeta = { at: deps.now(), actor: actorOf(session), commandId };
+  return deps.conversations.append(id, conversation, events, meta);
+}
+
+function keyText(deps: ExchangeDeps, id: ConversationId, epoch: number, counter: number): string {
+  return formatKey({ epoch, counter }, deps.keyChecks.of(id));
+}
+
+function failed(status: number, syncKey: string): ExchangeResult {
+  return { status, syncKey, responses: [], commands: [], moreAvailable: false, isUnchanged: false };
+}

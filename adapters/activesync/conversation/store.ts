@@ -1,0 +1,169 @@
+/**
+ * The conversations of devices with collections: read from the view, continued from the log, kept in memory between
+ * exchanges. Memory is only a short cut: every append names the revision it continues, so a stale memory is noticed.
+ */
+import { LRUCache } from 'lru-cache';
+import type { DomainEvent, EventMeta } from '../../../domain/shared/event.ts';
+import type { AccountId, CollectionId, DeviceKey, ItemId, Position, TenantId } from '../../../domain/shared/ids.ts';
+import { accountSubject, syncStream } from '../../../domain/shared/streams.ts';
+import { heldAt, type KeyParts } from '../../../domain/sync/decide.ts';
+import { type ConversationState, evolve, type Held } from '../../../domain/sync/state.ts';
+import type { ProjectionRunner } from '../../../projections/runner/runner.ts';
+import type { SyncViewReader } from '../../../projections/sync/read.ts';
+import { type EventStore, emptyHead, type StreamHead } from '../../event-log/event-store.port.ts';
+
+export interface ConversationId {
+  readonly tenant: TenantId;
+  readonly account: AccountId;
+  readonly device: DeviceKey;
+  readonly collection: CollectionId;
+}
+
+export interface Conversation {
+  readonly state: ConversationState | null;
+  readonly head: StreamHead;
+  /** The view shows what is acknowledged once it has reached this. */
+  readonly position: Position;
+  /**
+   * Nothing for this device lies in the folder up to this position, although its cursor is before it: it was looked
+   * at and found to be the device's own, or hidden by its filter. Kept in memory only.
+   */
+  checked: { key: number; position: Position; config: string } | null;
+}
+
+export interface ConversationStoreOptions {
+  readonly store: EventStore;
+  readonly view: SyncViewReader;
+  readonly runner: ProjectionRunner;
+  readonly cachedMax?: number;
+}
+
+const viewWaitMs = 2_000;
+
+export class ConversationStore {
+  readonly #options: ConversationStoreOptions;
+  readonly #cache: LRUCache<string, Conversation>;
+  readonly #locks = new Map<string, Promise<unknown>>();
+
+  constructor(options: ConversationStoreOptions) {
+    this.#options = options;
+    this.#cache = new LRUCache({ max: options.cachedMax ?? 20_000 });
+  }
+
+  /** One exchange of a conversation at a time in this process; the log's revision guards against other processes. */
+  async exclusively<T>(id: ConversationId, work: () => Promise<T>): Promise<T> {
+    const name = nameOf(id);
+    const before = this.#locks.get(name);
+    const turn = (async () => {
+      await before;
+      return await work();
+    })();
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#locks.set(name, settled);
+    try {
+      return await turn;
+    } finally {
+      if (this.#locks.get(name) === settled) this.#locks.delete(name);
+    }
+  }
+
+  cached(id: ConversationId): Conversation | undefined {
+    return this.#cache.get(nameOf(id));
+  }
+
+  async load(id: ConversationId): Promise<Conversation> {
+    const cached = this.#cache.get(nameOf(id));
+    if (cached) return cached;
+    const { store, view } = this.#options;
+    const row = await view.conversation(id.tenant, id.device, id.collection);
+    // The row's own last event is read again: it gives the head that the next append continues.
+    const page = await store.load(id.tenant, syncStream(id.device, id.collection), { from: row?.revision ?? 0 });
+    let state = row?.state ?? null;
+    let position = 0 as Position;
+    for (const event of page.events) {
+      position = event.position;
+      if (row && event.revision <= row.revision) continue;
+      if (event.type !== 'Forgotten') state = evolve(state, event.type, event.data).state;
+    }
+    const conversation: Conversation = { state, head: page.head, position, checked: null };
+    this.#cache.set(nameOf(id), conversation);
+    return conversation;
+  }
+
+  /** Appends to the conversation. Null when another process was faster: load and decide again. */
+  async append(
+    id: ConversationId,
+    conversation: Conversation,
+    events: readonly DomainEvent[],
+    meta: EventMeta,
+  ): Promise<Conversation | null> {
+    const outcome = await this.#options.store.append(id.tenant, [
+      {
+        stream: syncStream(id.device, id.collection),
+        head: conversation.head,
+        subject: accountSubject(id.account),
+        owner: accountSubject(id.account),
+        events: events.map((event) => ({ event, meta })),
+      },
+    ]);
+    if (outcome.kind === 'conflict') {
+      this.#cache.delete(nameOf(id));
+      return null;
+    }
+    let { state } = conversation;
+    for (const event of events) state = evolve(state, event.type, event.data).state;
+    const next: Conversation = {
+      state,
+      head: outcome.heads[0] ?? emptyHead,
+      position: (outcome.commits[0]?.position ?? conversation.position) as Position,
+      checked: null,
+    };
+    this.#cache.set(nameOf(id), next);
+    return next;
+  }
+
+  /** What the device acknowledged of these items. Waits for the view to show the conversation's last event. */
+  async held(id: ConversationId, conversation: Conversation, items: readonly ItemId[]): Promise<Map<ItemId, Held>> {
+    if (items.length === 0) return new Map();
+    await this.#settled(id, conversation);
+    return await this.#options.view.held(id.tenant, id.device, id.collection, items);
+  }
+
+  async allHeld(id: ConversationId, conversation: Conversation): Promise<Map<ItemId, Held>> {
+    await this.#settled(id, conversation);
+    return await this.#options.view.allHeld(id.tenant, id.device, id.collection);
+  }
+
+  /** What the device held when it was given the key; null when that key was not issued. */
+  async heldAt(
+    id: ConversationId,
+    key: KeyParts,
+  ): Promise<{ held: Map<ItemId, Held>; state: ConversationState } | null> {
+    const page = await this.#options.store.load(id.tenant, syncStream(id.device, id.collection));
+    return heldAt(
+      page.events.filter((event) => event.type !== 'Forgotten'),
+      key,
+    );
+  }
+
+  forget(id: ConversationId): void {
+    this.#cache.delete(nameOf(id));
+  }
+
+  async #settled(id: ConversationId, conversation: Conversation): Promise<void> {
+    if (await this.#options.runner.waitFor(id.tenant, conversation.position, viewWaitMs)) return;
+    throw new ViewBehind();
+  }
+}
+
+function nameOf(id: ConversationId): string {
+  return `${id.tenant}/${id.device}/${id.collection}`;
+}
+
+/** The read models did not catch up in time. The client is told to try again. */
+export class ViewBehind extends Error {
+  override readonly name = 'ViewBehind';
+}

@@ -1,0 +1,36 @@
+/** Who speaks, with which device, in which version: what every command needs to know. */
+import type { Folder } from '../../domain/folder/state.ts';
+import type { Actor } from '../../domain/shared/event.ts';
+import type { AccountId, CollectionId, DeviceKey, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
+import type { ConversationId } from './conversation/store.ts';
+import type { ProtocolVersion } from './version.ts';
+
+export interface Session {
+  readonly tenant: TenantId;
+  readonly account: AccountId;
+  readonly email: string;
+  readonly displayName: string | undefined;
+  readonly timeZone: TimeZoneName;
+  readonly device: DeviceKey;
+  readonly deviceId: string;
+  readonly version: ProtocolVersion;
+}
+
+export function actorOf(session: Session): Actor {
+  return { kind: 'device', account: session.account, device: session.device };
+}
+
+export function conversationOf(session: Session, collection: CollectionId): ConversationId {
+  const { tenant, account, device } = session;
+  return { tenant, account, device, collection };
+}
+
+/** Where the folder's items are: a shared folder shows somebody else's. */
+export function itemsOf(folder: Folder): CollectionId {
+  return folder.source ?? folder.collection;
+}
+
+/** The account whose items these are. */
+export function ownerOf(folder: Folder, session: Session): AccountId {
+  return folder.owner ?? session.account;
+}

@@ -1,0 +1,109 @@
+/**
+ * The position of each folder's last change, kept in memory from what the projections say, and those who wait for it
+ * to move. A parked request costs an entry in a set and a timer: no database, no polling.
+ */
+import { LRUCache } from 'lru-cache';
+import type { Subscription } from 'rxjs';
+import type { CollectionId, Position, TenantId } from '../../../domain/shared/ids.ts';
+import type { ItemViewReader } from '../../../projections/item-view/read.ts';
+import type { ProjectionRunner } from '../../../projections/runner/runner.ts';
+
+export class FolderHeads {
+  readonly #view: ItemViewReader;
+  readonly #heads: LRUCache<string, Position>;
+  readonly #waiting = new Map<string, Set<Parked>>();
+  readonly #loading = new Map<string, Loading>();
+  readonly #subscription: Subscription;
+  #parked = 0;
+
+  constructor(runner: ProjectionRunner, view: ItemViewReader, cachedMax = 100_000) {
+    this.#view = view;
+    this.#heads = new LRUCache({ max: cachedMax });
+    this.#subscription = runner.projected.subscribe(({ tenant, touched }) => {
+      for (const [topic, position] of touched) {
+        const name = nameOf(tenant, topic);
+        if (this.#heads.has(name)) this.#heads.set(name, position);
+        const loading = this.#loading.get(name);
+        if (loading) loading.moved = position;
+        for (const parked of [...(this.#waiting.get(name) ?? [])]) parked.wake();
+      }
+    });
+  }
+
+  /** Requests that are parked here now. */
+  get parked(): number {
+    return this.#parked;
+  }
+
+  peek(tenant: TenantId, collection: CollectionId): Position | undefined {
+    return this.#heads.get(nameOf(tenant, collection));
+  }
+
+  async head(tenant: TenantId, collection: CollectionId): Promise<Position> {
+    const name = nameOf(tenant, collection);
+    const known = this.#heads.get(name);
+    if (known !== undefined) return known;
+    const loading = this.#loading.get(name) ?? this.#load(name, tenant, collection);
+    return await loading.head;
+  }
+
+  #load(name: string, tenant: TenantId, collection: CollectionId): Loading {
+    const loading: Loading = { moved: 0 as Position, head: Promise.resolve(0 as Position) };
+    loading.head = (async () => {
+      try {
+        const stored = await this.#view.lastChange(tenant, collection);
+        // A change that came while the view was asked counts more than its answer.
+        const head = Math.max(stored, loading.moved) as Position;
+        this.#heads.set(name, head);
+        return head;
+      } finally {
+        this.#loading.delete(name);
+      }
+    })();
+    this.#loading.set(name, loading);
+    return loading;
+  }
+
+  /**
+   * Calls `onWake` when one of the topics (collections, or other names that projections touch) moves, until the
+   * returned function is called. It may be called more than once.
+   */
+  park(tenant: TenantId, topics: readonly string[], onWake: () => void): () => void {
+    const parked: Parked = { wake: onWake };
+    const names = topics.map((topic) => nameOf(tenant, topic));
+    for (const name of names) {
+      const set = this.#waiting.get(name);
+      if (set) set.add(parked);
+      else this.#waiting.set(name, new Set([parked]));
+    }
+    this.#parked++;
+    let isOver = false;
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#parked--;
+      for (const name of names) {
+        const set = this.#waiting.get(name);
+        set?.delete(parked);
+        if (set?.size === 0) this.#waiting.delete(name);
+      }
+    };
+  }
+
+  close(): void {
+    this.#subscription.unsubscribe();
+  }
+}
+
+interface Loading {
+  moved: Position;
+  head: Promise<Position>;
+}
+
+interface Parked {
+  readonly wake: () => void;
+}
+
+function nameOf(tenant: TenantId, topic: string): string {
+  return `${tenant}/${topic}`;
+}

@@ -1,0 +1,175 @@
+/**
+ * Carries out commands on items: loads the streams, decides, appends, and decides again when somebody was faster. A
+ * command that was carried out before is answered as it was then: the decision is made on the history as it stood, so
+ * a phone that repeats its request after a lost answer gets the first result.
+ */
+
+import { type Decision, decide, type ItemCommand, type PastEvent } from '../../domain/item/decide.ts';
+import type { ItemKind } from '../../domain/item/fields.ts';
+import { fold, type ItemState } from '../../domain/item/state.ts';
+import type { Actor } from '../../domain/shared/event.ts';
+import type { AccountId, CommandId, Instant, ItemId, Position, StreamName, TenantId } from '../../domain/shared/ids.ts';
+import { accountSubject, itemStream, itemSubject } from '../../domain/shared/streams.ts';
+import type { EventStore, RecordedEvent, StreamPage } from '../event-log/event-store.port.ts';
+import { emptyHead } from '../event-log/event-store.port.ts';
+
+/** Why a command was not even decided; told to the phone by the status (MS-ASCMD 2.2.3.177.17). */
+export interface Refusal {
+  readonly kind: 'unreadable';
+  readonly status: number;
+  readonly reason: string;
+}
+
+export interface ItemRequest {
+  readonly item: ItemId;
+  readonly kind: ItemKind;
+  readonly commandId: CommandId;
+  readonly actor: Actor;
+  readonly at: Instant;
+  /** Whose key wraps the key of a new item. */
+  readonly owner: AccountId;
+  /** A command, or what makes one from the item's history up to the command's first execution. */
+  readonly command: ItemCommand | ((history: readonly PastEvent[]) => ItemCommand | Refusal);
+}
+
+export interface ItemResult {
+  readonly decision: Decision | Refusal;
+  /** The item right after this command; null when there is none. */
+  readonly state: ItemState | null;
+  /** The revision of the stream's last event then. */
+  readonly revision: number;
+  /** Where the command's last event stands; 0 when it made none now. */
+  readonly position: Position;
+  readonly repeated: boolean;
+}
+
+const attemptsMax = 5;
+
+export class ItemCommands {
+  readonly #store: EventStore;
+
+  constructor(store: EventStore) {
+    this.#store = store;
+  }
+
+  /**
+   * Executes the requests; results are in their order. Several commands on one item are carried out one after the
+   * other, commands on different items together.
+   * @throws ItemContended when an item changed faster than the command could be decided, `attemptsMax` times.
+   */
+  async execute(tenant: TenantId, requests: readonly ItemRequest[]): Promise<ItemResult[]> {
+    const results = new Array<ItemResult>(requests.length);
+    let waiting = requests.map((request, index) => ({ request, index }));
+    while (waiting.length > 0) {
+      const taken = new Set<ItemId>();
+      const round = waiting.filter(({ request }) => !taken.has(request.item) && taken.add(request.item));
+      const inRound = new Set(round);
+      waiting = waiting.filter((entry) => !inRound.has(entry));
+      const answers = await this.#round(
+        tenant,
+        round.map(({ request }) => request),
+      );
+      round.forEach(({ index }, at) => {
+        results[index] = answers[at] as ItemResult;
+      });
+    }
+    return results;
+  }
+
+  /** The item's events and what they make of it. */
+  async history(tenant: TenantId, kind: ItemKind, item: ItemId): Promise<RecordedEvent[]> {
+    return [...(await this.#store.load(tenant, itemStream(kind, item))).events];
+  }
+
+  async #round(tenant: TenantId, requests: readonly ItemRequest[]): Promise<ItemResult[]> {
+    // A new item needs no look at its stream: the append says when it was there already.
+    let known = await this.#load(
+      tenant,
+      requests.filter(({ command }) => typeof command === 'function' || command.do !== 'add'),
+    );
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      const decided = requests.map((request) => this.#decide(request, known.get(streamOf(request))));
+      const writing = decided.filter(({ writes }) => writes);
+      if (writing.length === 0) return decided.map(({ result }) => result);
+      const outcome = await this.#store.append(
+        tenant,
+        writing.map(({ request, page, result }) => ({
+          stream: streamOf(request),
+          head: page.head,
+          subject: itemSubject(request.item),
+          owner: accountSubject(request.owner),
+          events: eventsOf(result.decision).map((event) => ({
+            event,
+            meta: { at: request.at, actor: request.actor, commandId: request.commandId },
+          })),
+        })),
+      );
+      if (outcome.kind === 'appended' && !outcome.commits.some((commit) => commit.repeated)) {
+        const positions = new Map(outcome.commits.map(({ stream, position }) => [stream, position]));
+        return decided.map(({ request, result }) => ({
+          ...result,
+          position: positions.get(streamOf(request)) ?? result.position,
+        }));
+      }
+      known = await this.#load(tenant, requests);
+    }
+    throw new ItemContended();
+  }
+
+  async #load(tenant: TenantId, requests: readonly ItemRequest[]): Promise<Map<StreamName, StreamPage>> {
+    if (requests.length === 0) return new Map();
+    return await this.#store.loadMany(tenant, requests.map(streamOf));
+  }
+
+  #decide(request: ItemRequest, loaded: StreamPage | undefined): Decided {
+    const page = loaded ?? { events: [], head: emptyHead };
+    const first = page.events.findIndex((event) => event.meta.commandId === request.commandId);
+    const repeated = first >= 0;
+    const before = pastEvents(repeated ? page.events.slice(0, first) : page.events);
+    const command = typeof request.command === 'function' ? request.command(before) : request.command;
+    if ('kind' in command && command.kind === 'unreadable') {
+      const result = { decision: command, ...outcome(before), position: 0 as Position, repeated };
+      return { request, page, writes: false, result };
+    }
+    const decision = decide(before, command as ItemCommand, request.actor);
+    const events = eventsOf(decision);
+    const base = (before.at(-1)?.revision ?? -1) + 1;
+    const after = before.concat(
+      events.map((event, index) => ({ ...event, revision: base + index, actor: request.actor })),
+    );
+    const position = (repeated ? (page.events[first]?.position ?? 0) : 0) as Position;
+    const result = { decision, ...outcome(after), position, repeated };
+    return { request, page, writes: !repeated && events.length > 0, result };
+  }
+}
+
+interface Decided {
+  readonly request: ItemRequest;
+  readonly page: StreamPage;
+  readonly writes: boolean;
+  readonly result: ItemResult;
+}
+
+function eventsOf(decision: Decision | Refusal) {
+  return decision.kind === 'accepted' ? decision.events : [];
+}
+
+function outcome(history: readonly PastEvent[]): { state: ItemState | null; revision: number } {
+  return { state: fold(history), revision: history.at(-1)?.revision ?? -1 };
+}
+
+/** An erased item's events say nothing any more; it is as if it had never been. */
+export function pastEvents(events: readonly RecordedEvent[]): PastEvent[] {
+  return events
+    .filter((event) => event.type !== 'Forgotten')
+    .map(({ type, data, revision, meta }) => ({ type, data, revision, actor: meta.actor }));
+}
+
+function streamOf(request: ItemRequest): StreamName {
+  return itemStream(request.kind, request.item);
+}
+
+/** Somebody else kept changing the item. The client may repeat its request. */
+export class ItemContended extends Error {
+  override readonly name = 'ItemContended';
+}

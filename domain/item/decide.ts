@@ -1,0 +1,225 @@
+/**
+ * What becomes of a command on an item. Given the item's whole history and a command, the answer is the events to
+ * append, or why there are none. The same command decided again on a history that holds its events changes nothing.
+ */
+import { type ConflictRule, merge } from '../conflict/merge.ts';
+import { type Delta, difference, emptyDelta, isEmpty, pathsOf } from '../conflict/paths.ts';
+import type { Actor, DomainEvent } from '../shared/event.ts';
+import type { AccountId, CollectionId } from '../shared/ids.ts';
+import { type ItemEventData, itemEvent, parseItemType } from './events.ts';
+import type { Fields, ItemKind, Patch } from './fields.ts';
+import { mergeGroups } from './merge-groups.ts';
+import { evolve, fold, type ItemEventAt, type ItemState } from './state.ts';
+
+export interface PastEvent extends ItemEventAt {
+  readonly actor: Actor;
+}
+
+export type ItemCommand =
+  | {
+      readonly do: 'add';
+      readonly kind: ItemKind;
+      readonly owner: AccountId;
+      readonly collection: CollectionId;
+      readonly fields: Fields;
+    }
+  | {
+      readonly do: 'change';
+      readonly patch: Patch<Fields>;
+      /** The revision of the item that the changing side knew; null: the item as it is. */
+      readonly base: number | null;
+      readonly rule: ConflictRule;
+    }
+  | { readonly do: 'remove'; readonly base: number | null; readonly rule: ConflictRule }
+  | { readonly do: 'move'; readonly to: CollectionId };
+
+export type Decision =
+  | {
+      readonly kind: 'accepted';
+      readonly events: readonly DomainEvent[];
+      /** The changing side does not know all of the result: a merge took in what others did. */
+      readonly merged: boolean;
+      /** Both sides changed the same; who lost. */
+      readonly conflict?: 'client' | 'server';
+    }
+  | { readonly kind: 'refused'; readonly reason: 'gone' | 'unknown' };
+
+const nothing: Decision = { kind: 'accepted', events: [], merged: false };
+
+export function decide(history: readonly PastEvent[], command: ItemCommand, actor: Actor): Decision {
+  const current = fold(history);
+  if (command.do === 'add') return decideAdd(history, current, command, actor);
+  if (!current) return { kind: 'refused', reason: 'unknown' };
+  switch (command.do) {
+    case 'change':
+      return decideChange(history, current, command, actor);
+    case 'remove':
+      return decideRemove(history, current, command, actor);
+    case 'move':
+      if (current.removed) return { kind: 'refused', reason: 'gone' };
+      if (current.collection === command.to) return nothing;
+      return {
+        kind: 'accepted',
+        events: [itemEvent(current.kind, 'Moved', { from: current.collection, to: command.to })],
+        merged: false,
+      };
+  }
+}
+
+/** An item that exists already is the same Add sent again, perhaps with later edits in it: those are a change. */
+function decideAdd(
+  history: readonly PastEvent[],
+  current: ItemState | null,
+  command: ItemCommand & { do: 'add' },
+  actor: Actor,
+): Decision {
+  const { kind, owner, collection, fields } = command;
+  if (!current) {
+    return { kind: 'accepted', events: [itemEvent(kind, 'Added', { collection, owner, fields })], merged: false };
+  }
+  if (current.removed) return { kind: 'refused', reason: 'gone' };
+  const first = history[0] as PastEvent;
+  const edits = difference((first.data as ItemEventData['Added']).fields, fields);
+  if (isEmpty(edits)) return nothing;
+  const patch = { set: fields, cleared: edits.cleared.filter((path) => !path.includes('/')) };
+  return decideChange(history, current, { do: 'change', patch, base: first.revision, rule: 'clientWins' }, actor);
+}
+
+function decideChange(
+  history: readonly PastEvent[],
+  current: ItemState,
+  command: ItemCommand & { do: 'change' },
+  actor: Actor,
+): Decision {
+  const { base, rule } = command;
+  const { kind } = current;
+  const known = (base === null ? null : fold(history.filter((event) => event.revision <= base))) ?? current;
+  const wanted = applyPatch(known.fields, command.patch);
+  const { touched, removedByOthers } = since(history, base, actor);
+
+  if (current.removed) {
+    const mine = difference(known.fields, wanted);
+    if (rule === 'serverWins' || !removedByOthers) {
+      if (isEmpty(mine)) return { kind: 'refused', reason: 'gone' };
+      const kept = conflictKept(kind, base, rule, 'client', pathsOf(mine), mine);
+      // Deciding the same command again must not keep the same loser twice.
+      const already = history.some(
+        (event) => event.type === kept.type && sameActor(event.actor, actor) && event.revision > (base ?? -1),
+      );
+      return already
+        ? { kind: 'refused', reason: 'gone' }
+        : { kind: 'accepted', events: [kept], merged: false, conflict: 'client' };
+    }
+    const { owner, collection } = current;
+    return {
+      kind: 'accepted',
+      events: [
+        itemEvent(kind, 'Added', { collection, owner, fields: wanted, restored: true }),
+        conflictKept(kind, base, rule, 'server', [], emptyDelta, true),
+      ],
+      merged: true,
+      conflict: 'server',
+    };
+  }
+
+  const result = merge({
+    base: known.fields,
+    current: current.fields,
+    wanted,
+    touchedByOthers: touched,
+    rule,
+    groups: mergeGroups[kind],
+  });
+  const events: DomainEvent[] = [];
+  if (!isEmpty(result.delta)) events.push(itemEvent(kind, 'Changed', { base, ...result.delta }));
+  if (result.contested.length === 0) return { kind: 'accepted', events, merged: touched.size > 0 };
+  const loser = rule === 'serverWins' ? 'client' : 'server';
+  events.push(conflictKept(kind, base, rule, loser, result.contested, result.lost));
+  return { kind: 'accepted', events, merged: true, conflict: loser };
+}
+
+function decideRemove(
+  history: readonly PastEvent[],
+  current: ItemState,
+  command: ItemCommand & { do: 'remove' },
+  actor: Actor,
+): Decision {
+  if (current.removed) return nothing;
+  const { base, rule } = command;
+  const { kind, fields } = current;
+  const { touched } = since(history, base, actor);
+  const removed = itemEvent(kind, 'Removed', { base });
+  if (touched.size === 0) return { kind: 'accepted', events: [removed], merged: false };
+  const contested = [...touched];
+  if (rule === 'serverWins') {
+    return {
+      kind: 'accepted',
+      events: [conflictKept(kind, base, rule, 'client', contested, emptyDelta, true)],
+      merged: true,
+      conflict: 'client',
+    };
+  }
+  const lost: Delta = { set: { ...fields }, cleared: [] };
+  return {
+    kind: 'accepted',
+    events: [removed, conflictKept(kind, base, rule, 'server', contested, lost)],
+    merged: false,
+    conflict: 'server',
+  };
+}
+
+export function applyPatch(fields: Fields, patch: Patch<Fields>): Fields {
+  const result: Record<string, unknown> = { ...fields, ...patch.set };
+  for (const name of patch.cleared) delete result[name];
+  for (const [name, value] of Object.entries(result)) if (value === undefined) delete result[name];
+  return result;
+}
+
+/** What others than the actor did after the base. The actor's own later change of a path makes it its own again. */
+function since(
+  history: readonly PastEvent[],
+  base: number | null,
+  actor: Actor,
+): { touched: Set<string>; removedByOthers: boolean } {
+  const touched = new Set<string>();
+  let removedByOthers = false;
+  if (base === null) return { touched, removedByOthers };
+  let state: ItemState | null = null;
+  for (const event of history) {
+    const before: ItemState | null = state;
+    state = evolve(state, event);
+    if (event.revision <= base || !state) continue;
+    const own = sameActor(event.actor, actor);
+    for (const path of pathsOf(difference(before?.fields ?? {}, state.fields))) {
+      if (own) touched.delete(path);
+      else touched.add(path);
+    }
+    if (parseItemType(event.type)?.verb === 'Removed') removedByOthers = !own;
+  }
+  return { touched, removedByOthers };
+}
+
+/** Two devices of one person are two actors; the office is one, whoever typed there. */
+export function sameActor(a: Actor, b: Actor): boolean {
+  if (a.kind === 'device' && b.kind === 'device') return a.device === b.device;
+  return a.kind === b.kind && a.kind !== 'admin';
+}
+
+function conflictKept(
+  kind: ItemKind,
+  base: number | null,
+  rule: ConflictRule,
+  loser: 'client' | 'server',
+  contested: readonly string[],
+  lost: Delta,
+  lostRemoval?: boolean,
+): DomainEvent {
+  return itemEvent(kind, 'ConflictKept', {
+    base,
+    rule,
+    loser,
+    contested,
+    lost,
+    ...(lostRemoval ? { lostRemoval } : {}),
+  });
+}

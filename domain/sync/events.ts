@@ -1,0 +1,96 @@
+/**
+ * The conversation of one device with one collection, as events. One event for each exchange that carried something;
+ * an exchange without news is not an event. Stored for ever: change a shape only by a new version.
+ */
+import { z } from 'zod';
+import type { DomainEvent } from '../shared/event.ts';
+import type { ItemId, Position } from '../shared/ids.ts';
+
+/**
+ * What one exchange does to what the device holds. `stale`: the device holds something that must be sent anew,
+ * because its change was refused or merged.
+ */
+export type HoldingOp = 'add' | 'change' | 'delete' | 'softDelete' | 'stale';
+/** `[item, op, version, hash]`: version is the item's revision, hash that of the rendered content; '' for deletes. */
+export type Holding = readonly [item: ItemId, op: HoldingOp, version: number, hash: string];
+
+/** How far the view has been read, and under which options and view version that reading is complete. */
+export interface Cursor {
+  readonly position: Position;
+  readonly config: string;
+}
+
+/** What the client said about the collection and need not say again (MS-ASCMD 2.2.3.125 Options: replaces, not merges). */
+export interface SyncOptions {
+  /** MS-ASCMD 2.2.3.68 FilterType; 0 is everything. */
+  readonly filterType: number;
+  readonly conflict: 'clientWins' | 'serverWins';
+  readonly bodyPreferences: readonly {
+    type: 1 | 2 | 3 | 4;
+    truncationSize?: number;
+    allOrNone?: boolean;
+    preview?: number;
+  }[];
+}
+
+export const defaultOptions: SyncOptions = { filterType: 0, conflict: 'serverWins', bodyPreferences: [] };
+
+const op = z.enum(['add', 'change', 'delete', 'softDelete', 'stale']);
+const holding = z.tuple([z.string(), op, z.number(), z.string()]);
+const cursor = z.object({ position: z.number(), config: z.string() });
+const options = z.object({
+  filterType: z.number(),
+  conflict: z.enum(['clientWins', 'serverWins']),
+  bodyPreferences: z.array(
+    z.object({
+      type: z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4)]),
+      truncationSize: z.number().optional(),
+      allOrNone: z.boolean().optional(),
+      preview: z.number().optional(),
+    }),
+  ),
+});
+
+/**
+ * A new epoch began; key 1 was issued. `known` is what the device is taken to hold: nothing after SyncKey 0, and what
+ * an earlier key stood for when that key was taken up again.
+ */
+export const syncReset = z.object({
+  epoch: z.number(),
+  cause: z.enum(['syncKeyZero', 'earlierKey']),
+  supported: z.array(z.number()).nullable(),
+  options: options.optional(),
+  known: z.array(z.tuple([z.string(), z.number(), z.string()])),
+});
+/** More of `known`, where one event cannot hold it. */
+export const syncSeeded = z.object({ known: syncReset.shape.known });
+/** Key `key` was issued in answer to key `base`. `ops` are in order; the later of two for one item counts. */
+export const syncAnswered = z.object({
+  key: z.number(),
+  base: z.number(),
+  ops: z.array(holding),
+  cursor,
+  options: options.optional(),
+});
+
+export interface SyncEventData {
+  SyncReset: {
+    epoch: number;
+    cause: 'syncKeyZero' | 'earlierKey';
+    supported: readonly number[] | null;
+    options?: SyncOptions;
+    known: readonly (readonly [item: ItemId, version: number, hash: string])[];
+  };
+  SyncSeeded: { known: SyncEventData['SyncReset']['known'] };
+  SyncAnswered: { key: number; base: number; ops: readonly Holding[]; cursor: Cursor; options?: SyncOptions };
+}
+
+export const syncEventSchemas: Record<string, { version: number; schema: z.ZodType }> = {
+  SyncReset: { version: 1, schema: syncReset },
+  SyncSeeded: { version: 1, schema: syncSeeded },
+  SyncAnswered: { version: 1, schema: syncAnswered },
+};
+
+export function syncEvent<T extends keyof SyncEventData>(type: T, data: SyncEventData[T]): DomainEvent {
+  return { type, version: 1, data };
+}

@@ -1,0 +1,124 @@
+/**
+ * Two generations of one conversation. What is acknowledged is what the device surely holds; what is offered is the
+ * last answer, which it holds once it comes back with that answer's key. The map of what is held lies beside this
+ * state (a table, or a Map when folding a stream); `evolve` says how it changes.
+ */
+import type { ItemId, Position } from '../shared/ids.ts';
+import type { Cursor, Holding, SyncEventData, SyncOptions } from './events.ts';
+import { defaultOptions } from './events.ts';
+
+/** The configuration of a cursor that fits all: before the first answer. */
+export const anyConfig = '*';
+
+export interface Held {
+  readonly version: number;
+  readonly hash: string;
+}
+
+export interface Offer {
+  readonly key: number;
+  readonly ops: readonly Holding[];
+  readonly cursor: Cursor;
+}
+
+export interface ConversationState {
+  readonly epoch: number;
+  /** The highest key issued in this epoch. */
+  readonly issued: number;
+  readonly acknowledged: number;
+  readonly cursor: Cursor;
+  readonly offer: Offer | null;
+  /** Acknowledged items that must be sent anew. */
+  readonly stale: readonly ItemId[];
+  readonly options: SyncOptions;
+  readonly supported: readonly number[] | null;
+}
+
+/** What an event does to the map of acknowledged holdings. */
+export interface HeldChange {
+  readonly clear: boolean;
+  readonly set: ReadonlyMap<ItemId, Held>;
+  readonly remove: ReadonlySet<ItemId>;
+}
+
+const noChange: HeldChange = { clear: false, set: new Map(), remove: new Set() };
+
+export interface Evolved {
+  readonly state: ConversationState;
+  readonly held: HeldChange;
+}
+
+export function evolve(state: ConversationState | null, type: string, data: unknown): Evolved {
+  if (type === 'SyncReset') return reset(data as SyncEventData['SyncReset']);
+  if (!state) throw new Error(`${type} comes before the conversation began`);
+  if (type === 'SyncSeeded')
+    return { state, held: { ...noChange, set: seeds((data as SyncEventData['SyncSeeded']).known) } };
+  if (type !== 'SyncAnswered') return { state, held: noChange };
+
+  const answered = data as SyncEventData['SyncAnswered'];
+  const acknowledges = state.offer !== null && state.offer.key === answered.base;
+  const after = acknowledges ? acknowledge(state, state.offer as Offer) : { state, held: noChange };
+  return {
+    state: {
+      ...after.state,
+      issued: answered.key,
+      offer: { key: answered.key, ops: answered.ops, cursor: answered.cursor },
+      options: answered.options ?? state.options,
+    },
+    held: after.held,
+  };
+}
+
+function reset(data: SyncEventData['SyncReset']): Evolved {
+  // A device that holds nothing can be read to from the beginning, whatever its options; one that holds something
+  // needs one full difference first.
+  const start: Cursor = { position: 0 as Position, config: data.cause === 'syncKeyZero' ? anyConfig : '' };
+  return {
+    state: {
+      epoch: data.epoch,
+      issued: 1,
+      acknowledged: 1,
+      cursor: start,
+      offer: null,
+      stale: [],
+      options: data.options ?? defaultOptions,
+      supported: data.supported,
+    },
+    held: { clear: true, set: seeds(data.known), remove: new Set() },
+  };
+}
+
+function seeds(known: SyncEventData['SyncReset']['known']): Map<ItemId, Held> {
+  return new Map(known.map(([item, version, hash]) => [item, { version, hash }]));
+}
+
+/** The offer becomes what is held. */
+export function acknowledge(state: ConversationState, offer: Offer): Evolved {
+  const set = new Map<ItemId, Held>();
+  const remove = new Set<ItemId>();
+  const stale = new Set(state.stale);
+  for (const [item, op, version, hash] of offer.ops) {
+    if (op === 'stale') {
+      stale.add(item);
+      continue;
+    }
+    stale.delete(item);
+    if (op === 'add' || op === 'change') {
+      set.set(item, { version, hash });
+      remove.delete(item);
+    } else {
+      remove.add(item);
+      set.delete(item);
+    }
+  }
+  return {
+    state: { ...state, acknowledged: offer.key, cursor: offer.cursor, offer: null, stale: [...stale] },
+    held: { clear: false, set, remove },
+  };
+}
+
+export function applyHeld(map: Map<ItemId, Held>, change: HeldChange): void {
+  if (change.clear) map.clear();
+  for (const item of change.remove) map.delete(item);
+  for (const [item, held] of change.set) map.set(item, held);
+}

@@ -1,0 +1,196 @@
+/**
+ * Keeps the read models up with the log: pages of events in, rows and checkpoint out, in one transaction. One loop a
+ * tenant at a time; a commit wakes it, and a restart goes on from the checkpoints. It tells what it touched, which is
+ * how parked requests wake without asking the database.
+ */
+import type { Kysely, Transaction } from 'kysely';
+import { Subject, type Subscription } from 'rxjs';
+import type { EventStore, RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
+import type { Position, TenantId } from '../../domain/shared/ids.ts';
+import { CheckpointMoved, moveCheckpoints, readCheckpoints } from './checkpoints.ts';
+import type { AnyDatabase, Projection, Touched } from './projection.ts';
+
+/** A page was projected: rows up to `position` are readable. */
+export interface Projected {
+  readonly tenant: TenantId;
+  readonly position: Position;
+  readonly touched: Touched;
+  readonly events: readonly RecordedEvent[];
+}
+
+export interface RunnerOptions {
+  readonly db: Kysely<AnyDatabase>;
+  readonly store: EventStore;
+  readonly projections: readonly Projection[];
+  readonly pageSize?: number;
+  /** Told of a page that failed; the tenant is tried again at its next commit and after `retryDelayMs`. */
+  readonly onError: (error: unknown, tenant: TenantId) => void;
+  readonly retryDelayMs?: number;
+}
+
+interface Loop {
+  positions: Map<string, Position> | null;
+  /** Of the slowest projection. */
+  position: Position;
+  running: Promise<void> | null;
+  again: boolean;
+  waiters: { position: Position; resolve: (reached: boolean) => void; timer: NodeJS.Timeout }[];
+}
+
+export class ProjectionRunner {
+  readonly projected = new Subject<Projected>();
+  readonly #options: RunnerOptions;
+  readonly #loops = new Map<TenantId, Loop>();
+  readonly #retries = new Set<NodeJS.Timeout>();
+  #commits: Subscription | null = null;
+  #stopped = false;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Catches up every tenant and follows the log from then on. */
+  async start(): Promise<void> {
+    this.#commits = this.#options.store.commits.subscribe(({ tenant }) => this.wake(tenant));
+    const tenants = await this.#options.store.tenants();
+    for (const { tenant } of tenants) await this.catchUp(tenant);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#commits?.unsubscribe();
+    for (const timer of this.#retries) clearTimeout(timer);
+    await Promise.all([...this.#loops.values()].map((loop) => loop.running));
+    for (const loop of this.#loops.values()) {
+      for (const waiter of loop.waiters.splice(0)) {
+        clearTimeout(waiter.timer);
+        waiter.resolve(false);
+      }
+    }
+    this.projected.complete();
+  }
+
+  /** The position up to which all rows of the tenant are written. */
+  position(tenant: TenantId): Position {
+    return this.#loop(tenant).position;
+  }
+
+  /** True once the rows hold everything up to the position; false when that took longer than the limit. */
+  waitFor(tenant: TenantId, position: Position, timeoutMs: number): Promise<boolean> {
+    const loop = this.#loop(tenant);
+    if (loop.position >= position) return Promise.resolve(true);
+    this.wake(tenant);
+    return new Promise((resolve) => {
+      const waiter = {
+        position,
+        resolve,
+        timer: setTimeout(() => {
+          loop.waiters = loop.waiters.filter((other) => other !== waiter);
+          resolve(false);
+        }, timeoutMs),
+      };
+      loop.waiters.push(waiter);
+    });
+  }
+
+  /** Projects everything committed by now. */
+  async catchUp(tenant: TenantId): Promise<void> {
+    const head = await this.#options.store.head(tenant);
+    const loop = this.#loop(tenant);
+    while (loop.position < head && !this.#stopped) {
+      this.wake(tenant);
+      await loop.running;
+      if (loop.position < head && this.#retries.size > 0) return;
+    }
+  }
+
+  wake(tenant: TenantId): void {
+    if (this.#stopped) return;
+    const loop = this.#loop(tenant);
+    if (loop.running) {
+      loop.again = true;
+      return;
+    }
+    loop.running = this.#run(tenant, loop)
+      .catch((error: unknown) => {
+        this.#options.onError(error, tenant);
+        // Also a page that another runner wrote meanwhile is read anew from the stored checkpoints.
+        loop.positions = null;
+        const timer = setTimeout(
+          () => {
+            this.#retries.delete(timer);
+            this.wake(tenant);
+          },
+          error instanceof CheckpointMoved ? 10 : (this.#options.retryDelayMs ?? 1_000),
+        );
+        this.#retries.add(timer);
+      })
+      .finally(() => {
+        loop.running = null;
+        if (loop.again) this.wake(tenant);
+      });
+  }
+
+  #loop(tenant: TenantId): Loop {
+    let loop = this.#loops.get(tenant);
+    if (!loop) {
+      loop = { positions: null, position: 0 as Position, running: null, again: false, waiters: [] };
+      this.#loops.set(tenant, loop);
+    }
+    return loop;
+  }
+
+  async #run(tenant: TenantId, loop: Loop): Promise<void> {
+    const { store, projections, db, pageSize = 500 } = this.#options;
+    for (;;) {
+      loop.again = false;
+      loop.positions ??= await readCheckpoints(db, tenant, projections);
+      const positions = loop.positions;
+      const from = Math.min(...positions.values()) as Position;
+      const events = await store.readAll(tenant, from, pageSize);
+      if (events.length > 0) {
+        const touched = await this.#page(tenant, positions, events);
+        const to = (events.at(-1) as RecordedEvent).position;
+        for (const [name, position] of positions) positions.set(name, Math.max(position, to) as Position);
+        this.#reached(tenant, loop, touched, events);
+      } else if (loop.position < from) {
+        this.#reached(tenant, loop, new Map(), []);
+      }
+      if (this.#stopped || (events.length < pageSize && !loop.again)) return;
+    }
+  }
+
+  async #page(
+    tenant: TenantId,
+    positions: ReadonlyMap<string, Position>,
+    events: readonly RecordedEvent[],
+  ): Promise<Touched> {
+    const to = (events.at(-1) as RecordedEvent).position;
+    const behind = this.#options.projections.filter(({ name }) => (positions.get(name) as Position) < to);
+    return await this.#options.db.transaction().execute(async (trx: Transaction<AnyDatabase>) => {
+      const touched = new Map<string, Position>();
+      for (const projection of behind) {
+        const from = positions.get(projection.name) as Position;
+        const news = events[0] && events[0].position > from ? events : events.filter((event) => event.position > from);
+        for (const [topic, position] of (await projection.project(trx, tenant, news)) ?? []) {
+          touched.set(topic, Math.max(position, touched.get(topic) ?? 0) as Position);
+        }
+      }
+      const moves = behind.map(({ name, version }) => ({ name, version, from: positions.get(name) as Position }));
+      await moveCheckpoints(trx, tenant, moves, to);
+      return touched;
+    });
+  }
+
+  #reached(tenant: TenantId, loop: Loop, touched: Touched, events: readonly RecordedEvent[]): void {
+    loop.position = Math.min(...(loop.positions as Map<string, Position>).values()) as Position;
+    this.projected.next({ tenant, position: loop.position, touched, events });
+    const ready = loop.waiters.filter((waiter) => waiter.position <= loop.position);
+    if (ready.length === 0) return;
+    loop.waiters = loop.waiters.filter((waiter) => waiter.position > loop.position);
+    for (const waiter of ready) {
+      clearTimeout(waiter.timer);
+      waiter.resolve(true);
+    }
+  }
+}
