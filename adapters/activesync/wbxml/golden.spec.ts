@@ -1,8 +1,8 @@
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from './decode.ts';
-import { encodeTree } from './encode-tree.ts';
 import { formatXml } from './format.ts';
+import { encodeTree } from './writer.ts';
 import { parseXmlTwin } from './xml-twin.ts';
 
 // test/wire/specification was assembled byte by byte from the token tables of MS-ASWBXML, not with this encoder.

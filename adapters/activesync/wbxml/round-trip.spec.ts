@@ -5,7 +5,7 @@ import type { Element, Tag } from './element.ts';
 import { encodeTree, writeTree } from './encode-tree.ts';
 import { formatXml } from './format.ts';
 import { plain, tagArbitrary, treeArbitrary } from './tree.arbitrary.ts';
-import { Writer } from './writer.ts';
+import { encodeTree, Writer } from './writer.ts';
 import { parseXmlTwin } from './xml-twin.ts';
 
 function decoded(bytes: Uint8Array): Element {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AirSync, AirSyncBase, ComposeMail, Contacts } from './code-pages/index.ts';
 import { decodeWbxml } from './decode.ts';
-import { encodeTree } from './encode-tree.ts';
-import { Writer } from './writer.ts';
+import { encodeTree, Writer } from './writer.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
