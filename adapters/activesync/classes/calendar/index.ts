@@ -1,0 +1,21 @@
+/**
+ * The Calendar class (MS-ASCAL) in all served versions: two dialects, up to 14.1 and from 16.0.
+ */
+import type { AppointmentFields } from '../../../../domain/appointment/fields.ts';
+import type { ItemClass } from '../port.ts';
+import { parseOccurrenceChange } from './change-occurrence.ts';
+import { parseAppointment } from './parse.ts';
+import { renderAppointment } from './render.ts';
+
+export { deleteOccurrence } from './change-occurrence.ts';
+export { neutralSubject } from './private-matters.ts';
+
+export const calendarClass: ItemClass<AppointmentFields> = {
+  kind: 'appointment',
+  name: 'Calendar',
+  render: renderAppointment,
+  parse: (data, context) =>
+    context.instanceId === undefined
+      ? parseAppointment(data, context)
+      : parseOccurrenceChange(data, context.instanceId, context),
+};

@@ -1,0 +1,86 @@
+/**
+ * Exceptions of a series, from the wire: as a list up to 14.1 (MS-ASCAL 2.2.2.22), one by one from 16.0.
+ */
+import type { AppointmentFields, Exception } from '../../../../domain/appointment/fields.ts';
+import { occurrenceKey } from '../../../../domain/appointment/recurrence.ts';
+import type { TimeZoneName } from '../../../../domain/shared/ids.ts';
+import { dateOf, dayOf, dayOfMs, epochMsOf, instantOf, MS_PER_DAY } from '../../../../domain/shared/time.ts';
+import { zoneArithmetic } from '../../time-zone/index.ts';
+import { Calendar } from '../../wbxml/code-pages/index.ts';
+import { childrenOf, type Element, textOf } from '../../wbxml/element.ts';
+import { originalStartIn, parseOccurrence } from './parse-occurrence.ts';
+import { Refusal } from './refusal.ts';
+import type { TimeFrame } from './times.ts';
+import { booleanOf } from './wire-values.ts';
+
+export type Exceptions = Record<string, Exception>;
+
+/** The specification allows 256; some devices keep years of changes. */
+const exceptionsMax = 1_000;
+
+/**
+ * The whole list. `series` is the series as it will be, `known` what the device had of its exceptions. An exception
+ * whose original start is on no occurrence is kept under what was sent.
+ */
+export function parseExceptions(
+  element: Element,
+  series: AppointmentFields,
+  frame: TimeFrame,
+  known: Readonly<Exceptions> | undefined,
+): Exceptions | Refusal {
+  const read: Exceptions = {};
+  const exceptions = childrenOf(element, Calendar.Exception);
+  if (exceptions.length > exceptionsMax) return new Refusal('Too many exceptions');
+  for (const exception of exceptions) {
+    const originalStart = originalStartIn(exception, series.allDay === true, frame);
+    if (originalStart === undefined) return new Refusal('Exception without its original start');
+    if (originalStart instanceof Refusal) return originalStart;
+    const key = keyOf(series, originalStart, known) ?? originalStart;
+    if (booleanOf(textOf(exception, Calendar.Deleted))) {
+      read[key] ??= { deleted: true };
+      continue;
+    }
+    const before = known?.[key];
+    const context = { frame, key, series, known: before && 'changed' in before ? before.changed : undefined };
+    const changed = parseOccurrence(exception, { ...context, partial: false });
+    if (changed instanceof Refusal) return changed;
+    read[key] = { changed };
+  }
+  return read;
+}
+
+/** The occurrence that an original start means: a known exception's, else the pattern's on that day. */
+export function keyOf(
+  series: AppointmentFields,
+  originalStart: string,
+  known: Readonly<Exceptions> | undefined,
+): string | undefined {
+  if (known && Object.hasOwn(known, originalStart)) return originalStart;
+  return occurrenceKey(series, originalStart, zoneArithmetic);
+}
+
+/**
+ * The exceptions after the series' hour, zone or all-day nature has changed: each stays with the occurrence of its day.
+ * One whose day has no occurrence any more keeps its key, so that nothing is lost should the series move back.
+ */
+export function rekeyed(
+  exceptions: Readonly<Exceptions>,
+  before: AppointmentFields,
+  after: AppointmentFields,
+): Exceptions {
+  const moved: Exceptions = {};
+  for (const [key, exception] of Object.entries(exceptions)) {
+    moved[occurrenceKey(after, onDay(key, before, after), zoneArithmetic) ?? key] = exception;
+  }
+  return moved;
+}
+
+/** The day of the key in the old series, as an original start of the new one. */
+function onDay(key: string, before: AppointmentFields, after: AppointmentFields): string {
+  const day = before.allDay
+    ? dayOf(key)
+    : dayOfMs(zoneArithmetic.toWallClock(before.timeZone as TimeZoneName, epochMsOf(key)));
+  if (!(Math.abs(day) < 1e6)) return key;
+  const noon = day * MS_PER_DAY + MS_PER_DAY / 2;
+  return after.allDay ? dateOf(day) : instantOf(zoneArithmetic.toEpochMs(after.timeZone as TimeZoneName, noon));
+}
