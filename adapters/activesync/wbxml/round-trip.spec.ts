@@ -2,10 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeWbxml } from './decode.ts';
 import type { Element, Tag } from './element.ts';
-import { encodeTree, writeTree } from './encode-tree.ts';
 import { formatXml } from './format.ts';
 import { plain, tagArbitrary, treeArbitrary } from './tree.arbitrary.ts';
-import { encodeTree, Writer } from './writer.ts';
+import { encodeTree, Writer, writeTree } from './writer.ts';
 import { parseXmlTwin } from './xml-twin.ts';
 
 function decoded(bytes: Uint8Array): Element {
