@@ -174,7 +174,7 @@ export function createEventStore(options: EventStoreOptions): EventStore {
 
   return {
     append,
-    load: async (tenant, stream) => page(tenant, await log.readStream(tenant, stream)),
+    load: async (tenant, stream, range) => page(tenant, await log.readStream(tenant, stream, range)),
     async loadMany(tenant, streams) {
       const stored = await log.readStreams(tenant, streams);
       const events = await openAll(tenant, [...stored.values()].flat());

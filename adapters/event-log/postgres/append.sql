@@ -1,11 +1,11 @@
--- Two functions, one promise. `append_events` takes the whole call at once and stores it when nothing is unusual;
--- otherwise it raises MS001 and nothing has happened. `append_events_one_by_one` then goes write by write, knows
--- repeats, and says what is wrong: MS001 with the write's index in DETAIL for a conflict, MS002 for ids that are
--- stored elsewhere or in part. Both lock the tenant's counter before anything else, so they cannot deadlock.
---
--- A call is: per write its stream, expected revision and number of events; per event its id, type, schema version,
--- time and payload size; all payloads in one value, each followed by its 32 bytes of hash.
+-- Three functions, one promise: all or nothing, and positions in the order of commits.
+-- `append_event` stores one event, `append_events` any number of writes of any tenants to different streams. They
+-- raise MS001 where a stream is not at the expected revision, or fail on a known id, and nothing has happened then.
+-- `append_events_one_by_one` goes write by write for one tenant, knows repeats, and says what is wrong: MS001 with
+-- the write's index in DETAIL for a conflict, MS002 for ids that are stored elsewhere or in part.
+-- All lock the tenants' counters first, in the order of their names, so they cannot deadlock.
 
+-- Takes `p_count` places and answers with the position before them.
 create or replace function bump_tenant(p_tenant text, p_count integer) returns bigint language plpgsql as $$
 declare
   v_head bigint;
@@ -19,68 +19,79 @@ begin
   return v_head - p_count;
 end $$;
 
--- Answers with the position before the first event; the events have the ones that follow, in order.
-create or replace function append_events(
-  p_tenant text, p_streams text[], p_expected bigint[], p_counts integer[],
-  p_ids uuid[], p_types text[], p_versions integer[], p_times timestamptz[], p_sizes integer[], p_bytes bytea
+create or replace function append_event(
+  p_tenant text, p_stream text, p_expected bigint, p_id uuid, p_type text, p_version integer, p_time timestamptz,
+  p_payload bytea, p_hash bytea
 ) returns bigint language plpgsql as $$
 declare
-  v_before bigint := bump_tenant(p_tenant, cardinality(p_ids));
-  v_stored integer;
-  v_created integer := 0;
+  v_head bigint;
 begin
-  if cardinality(p_streams) = 1 then
-    if p_expected[1] = -1 then
-      insert into streams (tenant, stream, revision) values (p_tenant, p_streams[1], p_counts[1] - 1)
-        on conflict do nothing;
-    else
-      update streams set revision = revision + p_counts[1]
-        where tenant = p_tenant and stream = p_streams[1] and revision = p_expected[1];
-    end if;
-    if not found then
-      raise exception 'not the expected revision' using errcode = 'MS001';
-    end if;
-    if cardinality(p_ids) = 1 then
-      insert into events values (
-        p_tenant, v_before + 1, p_streams[1], p_expected[1] + 1, p_ids[1], p_types[1], p_versions[1], p_times[1],
-        substr(p_bytes, 1, p_sizes[1]), substr(p_bytes, p_sizes[1] + 1, 32));
-      return v_before;
-    end if;
+  update tenants set position = position + 1 where tenant = p_tenant returning position into v_head;
+  if v_head is null then
+    v_head := bump_tenant(p_tenant, 1) + 1;
+  end if;
+  if p_expected = -1 then
+    insert into streams (tenant, stream, revision) values (p_tenant, p_stream, 0) on conflict do nothing;
   else
-    if -1 = any (p_expected) then
-      insert into streams (tenant, stream, revision)
-        select p_tenant, w.stream, w.count - 1
-          from unnest(p_streams, p_expected, p_counts) as w (stream, expected, count)
-          where w.expected = -1
-        on conflict do nothing;
-      get diagnostics v_created = row_count;
-    end if;
+    update streams set revision = revision + 1
+      where tenant = p_tenant and stream = p_stream and revision = p_expected;
+  end if;
+  if not found then
+    raise exception 'not the expected revision' using errcode = 'MS001';
+  end if;
+  insert into events (tenant, position, stream, revision, id, type, schema_version, recorded_at, payload, hash)
+    values (p_tenant, v_head, p_stream, p_expected + 1, p_id, p_type, p_version, p_time, p_payload, p_hash);
+  return v_head - 1;
+end $$;
+
+-- Per tenant (names in order): name, number of events. Per write: tenant, stream, expected revision, number of
+-- events. Per event: index of its tenant from 1, place among its tenant's events from 1, stream, revision, id, type,
+-- schema version, time, where its payload starts in `p_bytes` (from 1) and its size; the hash follows the payload.
+-- Answers per tenant with the position before its first event.
+create or replace function append_events(
+  p_names text[], p_totals integer[],
+  p_tenants text[], p_streams text[], p_expected bigint[], p_counts integer[],
+  p_owners integer[], p_places integer[], p_event_streams text[], p_revisions bigint[],
+  p_ids uuid[], p_types text[], p_versions integer[], p_times timestamptz[], p_starts integer[], p_sizes integer[],
+  p_bytes bytea
+) returns bigint[] language plpgsql as $$
+declare
+  v_before bigint[];
+  v_created integer := 0;
+  v_continued integer := 0;
+begin
+  for i in 1 .. cardinality(p_names) loop
+    v_before[i] := bump_tenant(p_names[i], p_totals[i]);
+  end loop;
+
+  if -1 = any (p_expected) then
+    insert into streams (tenant, stream, revision)
+      select w.tenant, w.stream, w.count - 1
+        from unnest(p_tenants, p_streams, p_expected, p_counts) as w (tenant, stream, expected, count)
+        where w.expected = -1
+      on conflict do nothing;
+    get diagnostics v_created = row_count;
+  end if;
+  if v_created < cardinality(p_streams) then
     update streams s set revision = s.revision + w.count
-      from unnest(p_streams, p_expected, p_counts) as w (stream, expected, count)
-      where w.expected >= 0 and s.tenant = p_tenant and s.stream = w.stream and s.revision = w.expected;
-    get diagnostics v_stored = row_count;
-    if v_created + v_stored <> cardinality(p_streams) then
+      from unnest(p_tenants, p_streams, p_expected, p_counts) as w (tenant, stream, expected, count)
+      where w.expected >= 0 and s.tenant = w.tenant and s.stream = w.stream and s.revision = w.expected;
+    get diagnostics v_continued = row_count;
+    if v_created + v_continued <> cardinality(p_streams) then
       raise exception 'not the expected revision' using errcode = 'MS001';
     end if;
   end if;
 
-  insert into events
-    select p_tenant, v_before + e.place, w.stream, w.expected + e.place - w.before, e.id, e.type, e.version, e.at,
-        substr(p_bytes, e.ends - e.size - 31, e.size), substr(p_bytes, e.ends - 31, 32)
-      from (
-        select u.*, (sum(u.size + 32) over (order by u.place))::integer as ends
-          from unnest(p_ids, p_types, p_versions, p_times, p_sizes)
-            with ordinality as u (id, type, version, at, size, place)
-      ) e
-      join (
-        select u.stream, u.expected, sum(u.count) over (order by u.place) - u.count as before,
-            sum(u.count) over (order by u.place) as last
-          from unnest(p_streams, p_expected, p_counts) with ordinality as u (stream, expected, count, place)
-      ) w on e.place > w.before and e.place <= w.last
-      order by e.place;
+  insert into events (tenant, position, stream, revision, id, type, schema_version, recorded_at, payload, hash)
+    select p_names[e.owner], v_before[e.owner] + e.place, e.stream, e.revision, e.id, e.type, e.version, e.at,
+        substr(p_bytes, e.start, e.size), substr(p_bytes, e.start + e.size, 32)
+      from unnest(p_owners, p_places, p_event_streams, p_revisions, p_ids, p_types, p_versions, p_times, p_starts,
+        p_sizes) as e (owner, place, stream, revision, id, type, version, at, start, size);
   return v_before;
 end $$;
 
+-- Per write: stream, expected revision, number of events. Per event: id, type, schema version, time, payload size;
+-- `p_bytes` holds each event's payload and hash, one after another. Answers per write.
 create or replace function append_events_one_by_one(
   p_tenant text, p_streams text[], p_expected bigint[], p_counts integer[],
   p_ids uuid[], p_types text[], p_versions integer[], p_times timestamptz[], p_sizes integer[], p_bytes bytea
@@ -119,9 +130,9 @@ begin
         v_head := v_head + 1;
         last_revision := p_expected[i] + 1 + k - v_first;
         last_position := v_head;
-        insert into events values (
-          p_tenant, v_head, p_streams[i], last_revision, p_ids[k], p_types[k], p_versions[k], p_times[k],
-          substr(p_bytes, v_offset, p_sizes[k]), substr(p_bytes, v_offset + p_sizes[k], 32));
+        insert into events (tenant, position, stream, revision, id, type, schema_version, recorded_at, payload, hash)
+          values (p_tenant, v_head, p_streams[i], last_revision, p_ids[k], p_types[k], p_versions[k], p_times[k],
+            substr(p_bytes, v_offset, p_sizes[k]), substr(p_bytes, v_offset + p_sizes[k], 32));
       end if;
       v_offset := v_offset + p_sizes[k] + 32;
     end loop;

@@ -10,25 +10,40 @@ import {
   type CommitNotice,
   type EventLog,
   type StoredEvent,
-  type StreamWrite,
 } from '../port.ts';
-import { newCommits, parameters, storedEvents } from './call.ts';
-import { tenantQueue } from './queue.ts';
+import {
+  batchParameters,
+  type Call,
+  isSingle,
+  newCommits,
+  oneByOneParameters,
+  singleParameters,
+  storedEvents,
+  tenantsOf,
+} from './call.ts';
+import { lanes } from './queue.ts';
 import { columns, type EventRow, rowTypes, storedEvent } from './rows.ts';
-
-type Writes = readonly StreamWrite[];
 
 /** Limits of what is gathered into one call of the database. */
 const maxTogether = { calls: 64, events: 1_000, bytes: 4_000_000 };
 
-const functionArguments =
-  '($1, $2, $3::bigint[], $4::integer[], $5::uuid[], $6, $7::integer[], $8::timestamptz[], $9::integer[], $10)';
+/** Of one process; each takes a connection while it works. More of them gather less and cost more. */
+const laneCount = 2;
+const maxWaiting = 5_000;
 
 export const queries = {
-  append: { name: 'append_events', text: `select append_events${functionArguments}` },
+  appendEvent: {
+    name: 'append_event',
+    text: 'select append_event($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+  },
+  appendEvents: {
+    name: 'append_events',
+    text: 'select unnest(append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17))',
+  },
   appendOneByOne: {
     name: 'append_events_one_by_one',
-    text: `select last_revision, last_position, repeated from append_events_one_by_one${functionArguments}`,
+    text: `select last_revision, last_position, repeated
+      from append_events_one_by_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
   },
   readStream: {
     name: 'read_stream',
@@ -67,21 +82,39 @@ export function postgresEventLog({ pool }: { readonly pool: pg.Pool }): EventLog
     if (last) commits.next({ tenant, head: last.position, events });
   }
 
-  /** All the writes at once; undefined when something about them is unusual and nothing was stored. */
-  async function appendAtOnce(tenant: TenantId, writes: Writes): Promise<number | undefined> {
+  /** All the calls at once; undefined when something about one of them is unusual and nothing was stored. */
+  async function appendAtOnce(calls: readonly Call[]): Promise<AppendOutcome[] | undefined> {
+    const names = tenantsOf(calls);
+    const before = new Map<TenantId, number>();
     try {
-      const [row] = await rows<[number]>(queries.append, parameters(tenant, writes));
-      return row![0];
+      const heads = isSingle(calls)
+        ? await rows<[number]>(queries.appendEvent, singleParameters(calls[0]!))
+        : await rows<[number]>(queries.appendEvents, batchParameters(calls));
+      for (const [index, name] of names.entries()) before.set(name, heads[index]![0]);
     } catch (error) {
       if (isConflict(error) || isKnownId(error)) return undefined;
       throw error;
     }
+    const added = new Map<TenantId, StoredEvent[]>();
+    const outcomes = calls.map((call): AppendOutcome => {
+      const from = before.get(call.tenant)!;
+      const commits = newCommits(call, from);
+      before.set(call.tenant, commits.at(-1)!.position);
+      const events = storedEvents(call, from);
+      const earlier = added.get(call.tenant);
+      if (earlier) earlier.push(...events);
+      else added.set(call.tenant, events);
+      return { kind: 'appended', commits };
+    });
+    for (const [tenant, events] of added) announce(tenant, events);
+    return outcomes;
   }
 
-  async function appendOneByOne(tenant: TenantId, writes: Writes): Promise<AppendOutcome> {
+  async function appendOneByOne(call: Call): Promise<AppendOutcome> {
+    const { tenant, writes } = call;
     let done: [number, number, boolean][];
     try {
-      done = await rows(queries.appendOneByOne, parameters(tenant, writes));
+      done = await rows(queries.appendOneByOne, oneByOneParameters(call));
     } catch (error) {
       if ((error as { code?: string }).code === 'MS002') throw new AppendRejected((error as Error).message);
       if (!isConflict(error)) throw error;
@@ -95,47 +128,30 @@ export function postgresEventLog({ pool }: { readonly pool: pg.Pool }): EventLog
     });
     const added = writes.flatMap((write, index) => {
       const { repeated, position } = committed[index]!;
-      return repeated ? [] : storedEvents(tenant, [write], position - write.events.length);
+      return repeated ? [] : storedEvents({ tenant, writes: [write] }, position - write.events.length);
     });
     announce(tenant, added);
     return { kind: 'appended', commits: committed };
   }
 
-  async function appendAlone(tenant: TenantId, writes: Writes): Promise<AppendOutcome> {
-    const before = distinctStreams([writes]) ? await appendAtOnce(tenant, writes) : undefined;
-    if (before === undefined) return appendOneByOne(tenant, writes);
-    announce(tenant, storedEvents(tenant, writes, before));
-    return { kind: 'appended', commits: newCommits(writes, before) };
+  /** Halves what did not go together until the unusual call stands alone. */
+  async function store(calls: readonly Call[]): Promise<PromiseSettledResult<AppendOutcome>[]> {
+    if (calls.length === 1 && !distinctStreams(calls[0]!)) return Promise.allSettled([appendOneByOne(calls[0]!)]);
+    const [together] = await Promise.allSettled([appendAtOnce(calls)]);
+    if (together.status === 'rejected') return calls.map(() => together);
+    if (together.value) return together.value.map((value) => ({ status: 'fulfilled', value }));
+    if (calls.length === 1) return Promise.allSettled([appendOneByOne(calls[0]!)]);
+    const half = calls.length >> 1;
+    return [...(await store(calls.slice(0, half))), ...(await store(calls.slice(half)))];
   }
 
-  const queue = tenantQueue<Writes, AppendOutcome>(
-    fitTogether,
-    async (name, calls): Promise<PromiseSettledResult<AppendOutcome>[]> => {
-      const tenant = name as TenantId;
-      if (calls.length > 1) {
-        const all = calls.flat();
-        const before = await appendAtOnce(tenant, all);
-        if (before !== undefined) {
-          announce(tenant, storedEvents(tenant, all, before));
-          let from = before;
-          return calls.map((writes) => {
-            const committed = newCommits(writes, from);
-            from = committed.at(-1)!.position;
-            return { status: 'fulfilled', value: { kind: 'appended', commits: committed } };
-          });
-        }
-      }
-      const results: PromiseSettledResult<AppendOutcome>[] = [];
-      for (const writes of calls) results.push(...(await Promise.allSettled([appendAlone(tenant, writes)])));
-      return results;
-    },
-  );
+  const queue = lanes<Call, AppendOutcome>({ lanes: laneCount, maxWaiting, take: fitTogether, work: store });
 
   return {
     async append(tenant, writes) {
       checkWrites(writes);
       if (closed) throw new Error('the event log is closed');
-      return queue.run(tenant, writes);
+      return queue.run(tenant, { tenant, writes });
     },
     readStream: (tenant, stream, { from = 0, limit } = {}) => readStream(tenant, stream, from, limit),
     async readStreams(tenant, streams) {
@@ -161,18 +177,20 @@ export function postgresEventLog({ pool }: { readonly pool: pg.Pool }): EventLog
 }
 
 /** How many calls, from the first, touch different streams with different ids and stay within the limits. */
-function fitTogether(calls: readonly Writes[]): number {
-  const streams = new Set<string>();
-  const ids = new Set<string>();
+function fitTogether(calls: readonly Call[]): number {
+  if (calls.length === 1) return 1;
+  const seen = new Set<string>();
   let events = 0;
   let bytes = 0;
-  for (const [index, writes] of calls.entries()) {
+  for (const [index, { tenant, writes }] of calls.entries()) {
     for (const write of writes) {
-      if (streams.has(write.stream)) return Math.max(1, index);
-      streams.add(write.stream);
+      const stream = `s${tenant}\n${write.stream}`;
+      if (seen.has(stream)) return Math.max(1, index);
+      seen.add(stream);
       for (const event of write.events) {
-        if (ids.has(event.id)) return Math.max(1, index);
-        ids.add(event.id);
+        const id = `i${tenant}\n${event.id}`;
+        if (seen.has(id)) return Math.max(1, index);
+        seen.add(id);
         events++;
         bytes += event.payload.byteLength;
       }
@@ -183,9 +201,8 @@ function fitTogether(calls: readonly Writes[]): number {
   return calls.length;
 }
 
-function distinctStreams(calls: readonly Writes[]): boolean {
-  const streams = calls.flat().map((write) => write.stream);
-  return new Set(streams).size === streams.length;
+function distinctStreams({ writes }: Call): boolean {
+  return writes.length === 1 || new Set(writes.map((write) => write.stream)).size === writes.length;
 }
 
 function isConflict(error: unknown): boolean {

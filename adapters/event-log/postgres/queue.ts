@@ -1,13 +1,14 @@
 /**
- * Appends of one tenant go to the database one after another: it would make them wait there anyhow, each holding a
- * connection. What arrives while one is under way is gathered and handed on together (group commit).
+ * Group commit: calls of one lane go to the database one after another, and what arrives while one is under way is
+ * gathered and handed on together. A call's key chooses its lane, so calls with the same key stay in order.
  */
-export interface TenantQueue<Call, Result> {
-  run(tenant: string, call: Call): Promise<Result>;
+export interface Lanes<Call, Result> {
+  run(key: string, call: Call): Promise<Result>;
+  /** Resolves when nothing is under way. */
   idle(): Promise<void>;
 }
 
-/** The tenant has more appends waiting than are ever of use; nothing was stored. */
+/** More calls wait than are ever of use; nothing was stored. */
 export class TooManyAppends extends Error {
   override readonly name = 'TooManyAppends';
 }
@@ -18,52 +19,58 @@ interface Waiting<Call, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-const maxWaiting = 2_000;
+export interface LanesOptions<Call, Result> {
+  readonly lanes: number;
+  readonly maxWaiting: number;
+  /** How many of the waiting calls, from the first, may go together: at least 1. */
+  readonly take: (calls: readonly Call[]) => number;
+  /** Stores the calls and answers each; a rejection is the answer to all of them. */
+  readonly work: (calls: readonly Call[]) => Promise<readonly PromiseSettledResult<Result>[]>;
+}
 
-/**
- * @param take how many of the waiting calls, from the first, may go together: at least 1
- * @param work stores the calls and answers each; a rejection is the answer to all of them
- */
-export function tenantQueue<Call, Result>(
-  take: (calls: readonly Call[]) => number,
-  work: (tenant: string, calls: readonly Call[]) => Promise<readonly PromiseSettledResult<Result>[]>,
-): TenantQueue<Call, Result> {
-  const queues = new Map<string, Waiting<Call, Result>[]>();
-  const draining = new Set<Promise<void>>();
+export function lanes<Call, Result>(options: LanesOptions<Call, Result>): Lanes<Call, Result> {
+  const { take, work, maxWaiting } = options;
+  type Lane = { readonly waiting: Waiting<Call, Result>[]; drained: Promise<void> | undefined };
+  const all: Lane[] = Array.from({ length: options.lanes }, () => ({ waiting: [], drained: undefined }));
 
-  async function drain(tenant: string, queue: Waiting<Call, Result>[]): Promise<void> {
-    while (queue.length > 0) {
-      const batch = queue.splice(0, queue.length === 1 ? 1 : take(queue.map((waiting) => waiting.call)));
+  async function drain(lane: Lane): Promise<void> {
+    while (lane.waiting.length > 0) {
+      const batch = lane.waiting.splice(0, take(lane.waiting.map((one) => one.call)));
       try {
-        const results = await work(
-          tenant,
-          batch.map((waiting) => waiting.call),
-        );
-        for (const [index, result] of results.entries()) {
-          if (result.status === 'fulfilled') batch[index]!.resolve(result.value);
-          else batch[index]!.reject(result.reason);
+        const results = await work(batch.map((one) => one.call));
+        for (const [index, one] of batch.entries()) {
+          const result = results[index]!;
+          if (result.status === 'fulfilled') one.resolve(result.value);
+          else one.reject(result.reason);
         }
       } catch (error) {
-        for (const waiting of batch) waiting.reject(error);
+        for (const one of batch) one.reject(error);
       }
     }
-    queues.delete(tenant);
+    lane.drained = undefined;
   }
 
   return {
-    run: (tenant, call) =>
+    run: (key, call) =>
       new Promise((resolve, reject) => {
-        const queue = queues.get(tenant);
-        if (queue === undefined) {
-          const started = [{ call, resolve, reject }];
-          queues.set(tenant, started);
-          const drained = drain(tenant, started).finally(() => draining.delete(drained));
-          draining.add(drained);
-        } else if (queue.length >= maxWaiting) reject(new TooManyAppends(`${maxWaiting} appends are waiting`));
-        else queue.push({ call, resolve, reject });
+        const lane = all[hashOf(key) % all.length]!;
+        if (lane.waiting.length >= maxWaiting) {
+          reject(new TooManyAppends(`${maxWaiting} appends are waiting`));
+          return;
+        }
+        lane.waiting.push({ call, resolve, reject });
+        lane.drained ??= drain(lane);
       }),
     idle: async () => {
-      while (draining.size > 0) await Promise.all(draining);
+      for (let busy = all; busy.length > 0; busy = all.filter((lane) => lane.drained))
+        await Promise.all(busy.map((lane) => lane.drained));
     },
   };
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
 }
