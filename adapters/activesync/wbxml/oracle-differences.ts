@@ -10,9 +10,9 @@ export interface OracleDifferences {
 }
 
 /**
- * Wireshark's table is older than 16.0 and has no tags of 2.5 alone. Three of its differences are slips of one row, not
- * other spellings: Contacts 0x28 and 0x29, Tasks 0x0C and 0x0D, DocumentLibrary 0x08 to 0x0A; libwbxml and
- * MS-ASWBXML agree with ours there.
+ * Wireshark's table is older than 16.0 and lacks what only 2.5 had. Three of its differences are rows that slipped, not
+ * other spellings: Contacts 0x28 and 0x29, Tasks 0x0C and 0x0D, DocumentLibrary 0x08 to 0x0A. libwbxml agrees with
+ * ours there.
  */
 export const tsharkDifferences: OracleDifferences = {
   version: '4.0.17',
@@ -24,7 +24,7 @@ export const tsharkDifferences: OracleDifferences = {
       'Attachments',
       'AttName',
       'AttSize',
-      'Att0Id',
+      'Att0id',
       'AttMethod',
       'Body',
       'BodySize',
@@ -169,7 +169,7 @@ export const libwbxmlDifferences: OracleDifferences = {
     'Contacts:OtherAddressPostalCode': 'OtherPostalCode',
     'Contacts:OtherAddressState': 'OtherState',
     'Contacts:OtherAddressStreet': 'OtherStreet',
-    'Email:Att0Id': 'AttOId',
+    'Email:Att0id': 'AttOId',
     'Email:ReplyTo': 'Reply-To',
     'Email:DtStamp': 'DTStamp',
     'Email:Type': 'Recurrence_Type',

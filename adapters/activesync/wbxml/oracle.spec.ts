@@ -27,7 +27,7 @@ const everyTag: Tag[] = codePages.flatMap((page) =>
 const knownTags = new Set(codePages.flatMap((page) => Object.values<Tag>(page)));
 
 const goldenDirectory = new URL('../../../test/wire/', import.meta.url).pathname;
-const goldens = globSync('**/*.wbxml', { cwd: goldenDirectory }).sort();
+const goldens = globSync('specification/**/*.wbxml', { cwd: goldenDirectory }).sort();
 const golden = (name: string): Buffer => readFileSync(`${goldenDirectory}${name}`);
 
 function decoded(bytes: Uint8Array): Element {
@@ -188,7 +188,7 @@ describeWith(libwbxml, () => {
   });
 
   it('reaches all golden documents but those of 16.1 and of mail', () => {
-    expect(goldens.filter((name) => name.startsWith('specification/') && !reachable.includes(name))).toEqual([
+    expect(goldens.filter((name) => !reachable.includes(name))).toEqual([
       'specification/find-people/request.wbxml',
       'specification/send-mail/request.wbxml',
     ]);

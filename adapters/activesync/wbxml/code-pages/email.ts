@@ -6,7 +6,7 @@ export const Email = codePage(2, 'Email', {
   Attachments: 0x06,
   AttName: 0x07,
   AttSize: 0x08,
-  Att0Id: 0x09,
+  Att0id: 0x09,
   AttMethod: 0x0a,
   Body: 0x0c,
   BodySize: 0x0d,
