@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { ConfigError, helpText, readConfig } from './config.ts';
+
+const message = (env: NodeJS.ProcessEnv) => {
+  try {
+    readConfig(env);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as Error).message;
+  }
+  throw new Error('accepted');
+};
+
+describe('the configuration', () => {
+  it('has a default for everything', () => {
+    expect(readConfig({})).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      eventLog: 'postgres',
+      pollIntervalSeconds: 900,
+      demo: true,
+      demoUsers: 0,
+      logLevel: 'info',
+      tls: undefined,
+      databaseUrl: undefined,
+    });
+  });
+
+  it('takes an empty value for an unset one', () => {
+    expect(readConfig({ DATABASE_URL: '', PORT: ' ' })).toMatchObject({ databaseUrl: undefined, port: 8080 });
+  });
+
+  it('reads what is set', () => {
+    const masterKey = randomBytes(32).toString('base64');
+    const env = { PORT: '0', DEMO: 'false', DEMO_USERS: '50', MASTER_KEY: masterKey, TLS_CERT: 'c', TLS_KEY: 'k' };
+    expect(readConfig(env)).toMatchObject({
+      port: 0,
+      demo: false,
+      demoUsers: 50,
+      masterKey,
+      tls: { certFile: 'c', keyFile: 'k' },
+    });
+  });
+
+  it('says what is wrong in one sentence that names the variable', () => {
+    expect(message({ PORT: 'http' })).toBe('PORT must be a number from 0 to 65535, but is "http".');
+    expect(message({ PORT: '70000' })).toContain('PORT must');
+    expect(message({ EVENT_LOG: 'kafka' })).toContain('EVENT_LOG must be postgres, eventstoredb or memory');
+    expect(message({ TLS_CERT: 'cert.pem' })).toContain('TLS_KEY is missing');
+    expect(message({ EVENT_LOG: 'eventstoredb' })).toContain('EVENTSTORE_URL is missing');
+    expect(message({ POLL_INTERVAL_SECONDS: '-1' })).toContain('POLL_INTERVAL_SECONDS must');
+    expect(message({ DEMO: 'perhaps' })).toContain('DEMO must be true or false');
+    expect(message({ LOG_LEVEL: 'loud' })).toContain('LOG_LEVEL must be one of');
+  });
+
+  it('never repeats a secret', () => {
+    expect(message({ MASTER_KEY: 'too-short-secret' })).toBe('MASTER_KEY must be 32 bytes in base64.');
+    expect(message({ DATABASE_URL: 'mysql://u:secret@h/d' })).not.toContain('secret');
+  });
+
+  it('explains every variable', () => {
+    for (const name of ['HOST', 'PORT', 'DATA_DIR', 'MASTER_KEY', 'ADMIN_TOKEN', 'DEMO_USERS']) {
+      expect(helpText()).toContain(name);
+    }
+  });
+});

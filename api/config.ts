@@ -1,0 +1,184 @@
+/** The configuration: environment variables, their defaults and what is wrong with them in one sentence. */
+import path from 'node:path';
+import { z } from 'zod';
+import { type LogLevel, logLevels } from '../adapters/log/logger.ts';
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly dataDir: string;
+  readonly databaseUrl: string | undefined;
+  readonly eventLog: 'postgres' | 'eventstoredb' | 'memory';
+  readonly eventStoreUrl: string | undefined;
+  /** 32 bytes in base64; undefined: made on the first start and kept. */
+  readonly masterKey: string | undefined;
+  /** Undefined: made on the first start and kept. */
+  readonly adminToken: string | undefined;
+  readonly pollIntervalSeconds: number;
+  readonly demo: boolean;
+  readonly demoUsers: number;
+  readonly logLevel: LogLevel;
+}
+
+/** A missing or wrong value. The message is the sentence for the operator; it never holds a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+interface Variable {
+  readonly name: string;
+  readonly initial: string | undefined;
+  readonly shown: string;
+  readonly meaning: string;
+  readonly must: string;
+  readonly schema: z.ZodType<string>;
+  readonly isSecret?: boolean;
+}
+
+const wholeNumber = (min: number, max: number) =>
+  z.string().refine((text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max);
+const urlOf = (...protocols: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol));
+const isBase64Of32 = (text: string) =>
+  /^[A-Za-z0-9+/_-]{43}=?$/.test(text) && Buffer.from(text, 'base64').length === 32;
+
+const variable = (
+  name: string,
+  initial: string | undefined,
+  meaning: string,
+  must: string,
+  schema: z.ZodType<string>,
+  more: { shown?: string; isSecret?: boolean } = {},
+): Variable => ({ name, initial, meaning, must, schema, shown: initial ?? 'unset', ...more });
+
+const variables: readonly Variable[] = [
+  variable(
+    'HOST',
+    '127.0.0.1',
+    'where HTTP listens',
+    'be a host name or an IP address',
+    z.string().regex(/^[\w.:%-]+$/),
+  ),
+  variable(
+    'PORT',
+    '8080',
+    'where HTTP listens; 0 takes a free one',
+    'be a number from 0 to 65535',
+    wholeNumber(0, 65_535),
+  ),
+  variable('TLS_CERT', undefined, 'PEM file; with TLS_KEY, HTTPS is served on PORT', 'name a file', z.string()),
+  variable('TLS_KEY', undefined, 'PEM file', 'name a file', z.string()),
+  variable('DATA_DIR', '.data', 'everything the embedded default keeps', 'name a directory', z.string()),
+  variable(
+    'DATABASE_URL',
+    undefined,
+    'a PostgreSQL to use instead of the embedded one',
+    'be a postgres:// URL',
+    urlOf('postgres:', 'postgresql:'),
+    { isSecret: true },
+  ),
+  variable(
+    'EVENT_LOG',
+    'postgres',
+    'where events are kept: postgres, eventstoredb or memory',
+    'be postgres, eventstoredb or memory',
+    z.enum(['postgres', 'eventstoredb', 'memory']),
+  ),
+  variable(
+    'EVENTSTORE_URL',
+    undefined,
+    'when EVENT_LOG=eventstoredb',
+    'be an esdb:// URL',
+    urlOf('esdb:', 'esdb+discover:', 'kurrentdb:', 'kurrentdb+discover:'),
+    { isSecret: true },
+  ),
+  variable(
+    'MASTER_KEY',
+    undefined,
+    '32 bytes in base64; wraps the data keys',
+    'be 32 bytes in base64',
+    z.string().refine(isBase64Of32),
+    {
+      shown: 'made on first start',
+      isSecret: true,
+    },
+  ),
+  variable('ADMIN_TOKEN', undefined, 'bearer token for /admin', 'have no spaces', z.string().regex(/^[\x21-\x7e]+$/), {
+    shown: 'made on first start',
+    isSecret: true,
+  }),
+  variable(
+    'POLL_INTERVAL_SECONDS',
+    '900',
+    "how often an account's office data are crawled",
+    'be a whole number of seconds from 1 to 604800',
+    wholeNumber(1, 604_800),
+  ),
+  variable(
+    'DEMO',
+    'true',
+    'starts the office simulator and the demo people',
+    'be true or false',
+    z.enum(['true', 'false', '1', '0']),
+  ),
+  variable(
+    'DEMO_USERS',
+    '0',
+    'more demo people: user1@demo.example …',
+    'be a number from 0 to 100000',
+    wholeNumber(0, 100_000),
+  ),
+  variable('LOG_LEVEL', 'info', logLevels.join(', '), `be one of ${logLevels.join(', ')}`, z.enum(logLevels)),
+];
+
+/** @throws ConfigError for the first value that is missing or wrong. An empty value is an unset one. */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const value = (name: string): string | undefined => {
+    const { initial, must, schema, isSecret } = variables.find((one) => one.name === name)!;
+    const text = env[name]?.trim() || initial;
+    if (text === undefined) return undefined;
+    if (schema.safeParse(text).success) return text;
+    throw new ConfigError(`${name} must ${must}${isSecret ? '' : `, but is "${text}"`}.`);
+  };
+  const certFile = value('TLS_CERT');
+  const keyFile = value('TLS_KEY');
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    const missing = certFile === undefined ? 'TLS_CERT' : 'TLS_KEY';
+    throw new ConfigError(`${missing} is missing: TLS needs both TLS_CERT and TLS_KEY.`);
+  }
+  const eventLog = value('EVENT_LOG') as Config['eventLog'];
+  const eventStoreUrl = value('EVENTSTORE_URL');
+  if (eventLog === 'eventstoredb' && eventStoreUrl === undefined) {
+    throw new ConfigError('EVENTSTORE_URL is missing: EVENT_LOG=eventstoredb needs to know where the store is.');
+  }
+  const demo = value('DEMO');
+  const demoUsers = Number(value('DEMO_USERS'));
+  return {
+    host: value('HOST')!,
+    port: Number(value('PORT')),
+    tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
+    dataDir: path.resolve(value('DATA_DIR')!),
+    databaseUrl: value('DATABASE_URL'),
+    eventLog,
+    eventStoreUrl,
+    masterKey: value('MASTER_KEY'),
+    adminToken: value('ADMIN_TOKEN'),
+    pollIntervalSeconds: Number(value('POLL_INTERVAL_SECONDS')),
+    demo: demo === 'true' || demo === '1',
+    demoUsers,
+    logLevel: value('LOG_LEVEL') as LogLevel,
+  };
+}
+
+/** The table of variables, for `--help`. */
+export function helpText(): string {
+  const rows = variables.map(({ name, shown, meaning }) => [name, shown, meaning] as const);
+  const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length));
+  const lines = rows.map(
+    ([name, shown, meaning]) => `  ${name.padEnd(width(0))}  ${shown.padEnd(width(1))}  ${meaning}`,
+  );
+  return ['Usage: npm start', '', 'Environment variables, their defaults and their meaning:', '', ...lines, ''].join(
+    '\n',
+  );
+}
