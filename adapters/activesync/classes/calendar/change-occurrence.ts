@@ -28,7 +28,8 @@ export function parseOccurrenceChange(
   const frame = { ...timeFrameOf(data, series, context), accountZone: context.timeZone };
   const before = series.exceptions?.[key];
   const known = before && 'changed' in before ? before.changed : undefined;
-  const changed = parseOccurrence(data, { frame, key, series, known, partial: true });
+  const { version } = context;
+  const changed = parseOccurrence(data, { frame, version, key, series, known, partial: true });
   if (changed instanceof Refusal) return changed;
   return withException(series, key, { changed });
 }

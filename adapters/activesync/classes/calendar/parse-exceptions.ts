@@ -6,6 +6,7 @@ import { occurrenceKey } from '../../../../domain/appointment/recurrence.ts';
 import type { TimeZoneName } from '../../../../domain/shared/ids.ts';
 import { dateOf, dayOf, dayOfMs, epochMsOf, instantOf, MS_PER_DAY } from '../../../../domain/shared/time.ts';
 import { zoneArithmetic } from '../../time-zone/index.ts';
+import type { ProtocolVersion } from '../../version.ts';
 import { Calendar } from '../../wbxml/code-pages/index.ts';
 import { childrenOf, type Element, textOf } from '../../wbxml/element.ts';
 import { originalStartIn, parseOccurrence } from './parse-occurrence.ts';
@@ -18,15 +19,21 @@ export type Exceptions = Record<string, Exception>;
 /** The specification allows 256; some devices keep years of changes. */
 const exceptionsMax = 1_000;
 
+export interface ExceptionsContext {
+  readonly frame: TimeFrame;
+  readonly version: ProtocolVersion;
+  /** What the device had of the series' exceptions. */
+  readonly known?: Readonly<Exceptions>;
+}
+
 /**
- * The whole list. `series` is the series as it will be, `known` what the device had of its exceptions. An exception
+ * The whole list; what the device leaves out is no exception any more. `series` is the series as it will be. An exception
  * whose original start is on no occurrence is kept under what was sent.
  */
 export function parseExceptions(
   element: Element,
   series: AppointmentFields,
-  frame: TimeFrame,
-  known: Readonly<Exceptions> | undefined,
+  { frame, version, known }: ExceptionsContext,
 ): Exceptions | Refusal {
   const read: Exceptions = {};
   const exceptions = childrenOf(element, Calendar.Exception);
@@ -41,8 +48,8 @@ export function parseExceptions(
       continue;
     }
     const before = known?.[key];
-    const context = { frame, key, series, known: before && 'changed' in before ? before.changed : undefined };
-    const changed = parseOccurrence(exception, { ...context, partial: false });
+    const own = before && 'changed' in before ? before.changed : undefined;
+    const changed = parseOccurrence(exception, { frame, version, key, series, known: own, partial: false });
     if (changed instanceof Refusal) return changed;
     read[key] = { changed };
   }

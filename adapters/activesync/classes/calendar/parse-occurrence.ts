@@ -4,6 +4,7 @@
  */
 import type { AppointmentFields, OccurrenceFields } from '../../../../domain/appointment/fields.ts';
 import { epochMsOf } from '../../../../domain/shared/time.ts';
+import type { ProtocolVersion } from '../../version.ts';
 import { AirSyncBase, Calendar } from '../../wbxml/code-pages/index.ts';
 import { child, type Element, textOf } from '../../wbxml/element.ts';
 import { parseBody } from '../body.ts';
@@ -17,7 +18,7 @@ import {
   saidText,
 } from './parse-values.ts';
 import { Refusal } from './refusal.ts';
-import { effectiveTimes } from './render.ts';
+import { busyText, effectiveTimes } from './render.ts';
 import { sameValue } from './same-value.ts';
 import { readTime, type TimeFrame } from './times.ts';
 import { booleanOf, msOfCompact } from './wire-values.ts';
@@ -29,12 +30,13 @@ export interface OccurrenceContext {
   readonly series: AppointmentFields;
   /** What the occurrence had of its own so far. */
   readonly known?: OccurrenceFields;
+  readonly version: ProtocolVersion;
   /** 16.x: a part of the values; what is absent stays. Else the whole exception; what is absent is the series'. */
   readonly partial: boolean;
 }
 
 export function parseOccurrence(element: Element, context: OccurrenceContext): OccurrenceFields | Refusal {
-  const { series, known = {}, partial, key } = context;
+  const { series, known = {}, partial, key, version } = context;
   const allDay = booleanOf(textOf(element, Calendar.AllDayEvent)) ?? (partial ? known.allDay : undefined);
   const times = parseTimes(element, allDay ?? series.allDay === true, context);
   if (times instanceof Refusal) return times;
@@ -46,13 +48,14 @@ export function parseOccurrence(element: Element, context: OccurrenceContext): O
     location: saidLocation(element) === null ? '' : (saidLocation(element) ?? undefined),
     // A device that has not fetched the body leaves it out.
     body: body === 'clear' ? { type: 'text', content: '' } : (body ?? known.body),
-    attendees: orEmpty(saidAttendees(element, known.attendees ?? series.attendees)),
+    // 12.1 has no attendees in an exception.
+    attendees: version < 140 ? known.attendees : orEmpty(saidAttendees(element, known.attendees ?? series.attendees)),
     categories: orEmpty(saidCategories(element)),
     reminderMinutes: saidNumber(element, Calendar.Reminder, reminderMax),
     sensitivity: saidSensitivity(element) ?? undefined,
-    busyStatus: saidBusyStatus(element) ?? undefined,
+    busyStatus: isBusyEcho(element, known, version) ? known.busyStatus : (saidBusyStatus(element) ?? undefined),
     meetingStatus: saidNumber(element, Calendar.MeetingStatus, 15) ?? undefined,
-    responseType: saidNumber(element, Calendar.ResponseType, 5) ?? undefined,
+    responseType: version < 140 ? known.responseType : (saidNumber(element, Calendar.ResponseType, 5) ?? undefined),
     allDay,
   };
   const own = partial ? { ...known, ...definedOf(said) } : said;
@@ -61,6 +64,16 @@ export function parseOccurrence(element: Element, context: OccurrenceContext): O
 
 /** A year of minutes: more is no reminder. */
 export const reminderMax = 1_000_000;
+
+/** An older device says of "working elsewhere" what it was told of it. */
+export function isBusyEcho(
+  element: Element,
+  known: Pick<OccurrenceFields, 'busyStatus'> | undefined,
+  version: ProtocolVersion,
+): boolean {
+  if (known?.busyStatus === undefined) return false;
+  return busyText(known.busyStatus, { version }) === textOf(element, Calendar.BusyStatus)?.trim();
+}
 
 function emptied<T>(element: Element, tag: number, value: T): T | undefined {
   return child(element, tag) ? value : undefined;

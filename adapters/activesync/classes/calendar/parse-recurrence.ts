@@ -38,7 +38,6 @@ export function parseRecurrence(element: Element, context: RecurrenceContext): R
   const isYearly = frequency === 'yearly' || frequency === 'yearlyNth';
   const mask =
     frequency === 'monthly' || frequency === 'yearly' ? 0 : (numberOf(textOf(element, Calendar.DayOfWeek)) ?? 0);
-  const calendarType = numberOf(textOf(element, Calendar.CalendarType));
   const firstDayOfWeek = weekdays[numberOf(textOf(element, Calendar.FirstDayOfWeek)) ?? -1];
   return {
     frequency,
@@ -49,10 +48,28 @@ export function parseRecurrence(element: Element, context: RecurrenceContext): R
     ...(isNth && within(element, Calendar.WeekOfMonth, 5, 'weekOfMonth')),
     ...((frequency === 'monthly' || frequency === 'yearly') && within(element, Calendar.DayOfMonth, 31, 'dayOfMonth')),
     ...(isYearly && within(element, Calendar.MonthOfYear, 12, 'monthOfYear')),
+    ...calendarOf(element),
     ...(firstDayOfWeek !== undefined && { firstDayOfWeek }),
+    ...unsayable(context),
+  };
+}
+
+function calendarOf(element: Element): Partial<Recurrence> {
+  const calendarType = numberOf(textOf(element, Calendar.CalendarType));
+  return {
     // 0 and 1 are the Gregorian calendar (MS-ASCAL 2.2.2.10).
     ...(calendarType !== undefined && calendarType > 1 && { calendarType }),
     ...(booleanOf(textOf(element, Calendar.IsLeapMonth)) && { isLeapMonth: true }),
+  };
+}
+
+/** What the known pattern has and the version has no element for. */
+function unsayable({ version, known }: RecurrenceContext): Partial<Recurrence> {
+  const { firstDayOfWeek, calendarType, isLeapMonth } = known?.recurrence ?? {};
+  return {
+    ...(version < 141 && firstDayOfWeek && { firstDayOfWeek }),
+    ...(version < 140 && calendarType && { calendarType }),
+    ...(version < 140 && isLeapMonth && { isLeapMonth }),
   };
 }
 

@@ -13,7 +13,7 @@ import { child, type Element, type Tag, textOf } from '../../wbxml/element.ts';
 import { parseBody } from '../body.ts';
 import type { ParseContext, Parsed } from '../port.ts';
 import { parseExceptions, rekeyed } from './parse-exceptions.ts';
-import { reminderMax, timeIn } from './parse-occurrence.ts';
+import { isBusyEcho, reminderMax, timeIn } from './parse-occurrence.ts';
 import { parseRecurrence } from './parse-recurrence.ts';
 import {
   type Said,
@@ -26,7 +26,6 @@ import {
   saidText,
 } from './parse-values.ts';
 import { Refusal } from './refusal.ts';
-import { busyText } from './render.ts';
 import { sameValue } from './same-value.ts';
 import type { TimeFrame } from './times.ts';
 import { booleanOf, msOfCompact } from './wire-values.ts';
@@ -211,7 +210,11 @@ function readSeries(data: Element, draft: Draft, context: ParseContext): Refusal
     if (known?.exceptions) keepExceptions(known, draft, context);
     return undefined;
   }
-  const read = parseExceptions(exceptions, draft.whole(), frame, known?.exceptions);
+  const read = parseExceptions(exceptions, draft.whole(), {
+    frame,
+    version: context.version,
+    known: known?.exceptions,
+  });
   if (read instanceof Refusal) return read;
   draft.put('exceptions', Object.keys(read).length === 0 ? null : read);
   return undefined;
@@ -251,10 +254,7 @@ function readValues(data: Element, draft: Draft, context: ParseContext): void {
   draft.put('reminderMinutes', saidNumber(data, Calendar.Reminder, reminderMax));
   draft.put('sensitivity', saidSensitivity(data));
   const busy = saidBusyStatus(data);
-  // An older device says of "working elsewhere" what it was told of it.
-  const isEcho =
-    known?.busyStatus !== undefined && busyText(known.busyStatus, context) === textOf(data, Calendar.BusyStatus);
-  draft.put('busyStatus', isEcho ? known.busyStatus : busy);
+  draft.put('busyStatus', isBusyEcho(data, known, context.version) ? known?.busyStatus : busy);
   // The UID is for life: it is how the calendars of several people know that they speak of one meeting.
   if (known?.uid === undefined) {
     draft.put('uid', saidText(data, Calendar.UID) ?? saidText(data, Calendar.ClientUid) ?? undefined);
