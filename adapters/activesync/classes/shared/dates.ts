@@ -2,6 +2,7 @@
  * Times and days on the wire (MS-ASDTYPE 2.3 dateTime). The domain knows instants (`2026-03-29T01:00:00.000Z`) and
  * days (`2026-03-29`); the wire has only instants, so each kind of day has its rule here.
  */
+import { LRUCache } from 'lru-cache';
 import type { Instant, PlainDate, TimeZoneName } from '../../../../domain/shared/ids.ts';
 
 const hourMs = 3_600_000;
@@ -168,6 +169,12 @@ export function parseUtcDay(text: string, zone: TimeZoneName): PlainDate | undef
   return time % dayMs === 0 ? dayOf(time) : dayInZone(time, zone);
 }
 
+/** Looking up a zone's offset costs ten times the rest of a task, and tasks of one folder share their days. */
+const midnights = new LRUCache<string, Instant>({ max: 4096 });
+
 export function formatUtcDay(day: PlainDate, zone: TimeZoneName): string {
-  return instantOf(startOfDay(day, zone));
+  const key = `${day} ${zone}`;
+  let midnight = midnights.get(key);
+  if (midnight === undefined) midnights.set(key, (midnight = instantOf(startOfDay(day, zone))));
+  return midnight;
 }
