@@ -57,6 +57,7 @@ export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 
     const unwrap = (subject: SubjectId): UnwrappedKey | undefined => {
       const row = bySubject.get(subject);
       const at = known.get(subject) ?? cache.get(nameOf(tenant, subject));
+      if (at) known.set(subject, at);
       if (at || !row) return at;
       const name = nameOf(tenant, subject);
       const owner = row.owner === subject ? undefined : unwrap(row.owner);

@@ -34,7 +34,7 @@ const insert = {
 const destroy = {
   name: 'destroy_data_keys',
   text: `with recursive gone as (
-      select $2::text as subject
+      select $2::text collate "C" as subject
       union
       select k.subject from gone g join data_keys k on k.tenant = $1 and k.owner = g.subject
     ), erased as (

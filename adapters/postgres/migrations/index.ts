@@ -1,6 +1,21 @@
-/** Every migration there is. A projection or an adapter adds its own list here; names sort in the order they run. */
+/** Every migration there is. A projection or an adapter adds its own here; names sort in the order they run. */
+import { accountsMigration } from '../../../projections/accounts/table.ts';
+import { devicesMigration } from '../../../projections/devices/table.ts';
+import { foldersMigration } from '../../../projections/folders/table.ts';
+import { itemViewMigration } from '../../../projections/item-view/table.ts';
+import { checkpointMigration } from '../../../projections/runner/checkpoints.ts';
+import { syncMigration } from '../../../projections/sync/table.ts';
 import { dataKeysMigrations } from '../../crypto/postgres/migrations.ts';
 import { eventLogMigrations } from '../../event-log/postgres/migrations.ts';
 import type { NamedMigration } from '../migrate.ts';
 
-export const migrations: readonly NamedMigration[] = [...eventLogMigrations, ...dataKeysMigrations];
+export const migrations: readonly NamedMigration[] = [
+  ...eventLogMigrations,
+  ...dataKeysMigrations,
+  checkpointMigration,
+  itemViewMigration,
+  syncMigration,
+  accountsMigration,
+  devicesMigration,
+  foldersMigration,
+];

@@ -1,0 +1,4 @@
+import { keyRingContract } from './contract.ts';
+import { memoryKeyTable } from './memory.ts';
+
+keyRingContract('memory', async () => memoryKeyTable());
