@@ -135,6 +135,7 @@ describe('a day of a task', () => {
   it('begins after the gap where midnight does not exist', () => {
     // Cairo went from 23:59:59 on Thursday 2023-04-27 to 01:00 on Friday.
     expect(formatUtcDay('2023-04-28' as PlainDate, zone('Africa/Cairo'))).toBe('2023-04-27T22:00:00.000Z');
+    expect(formatUtcDay('2018-11-04' as PlainDate, zone('America/Sao_Paulo'))).toBe('2018-11-04T03:00:00.000Z');
     expect(formatUtcDay('2026-03-29' as PlainDate, oslo)).toBe('2026-03-28T23:00:00.000Z');
     expect(formatUtcDay('2026-03-30' as PlainDate, oslo)).toBe('2026-03-29T22:00:00.000Z');
   });
