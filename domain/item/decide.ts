@@ -6,7 +6,7 @@ import { type ConflictRule, merge } from '../conflict/merge.ts';
 import { type Delta, difference, emptyDelta, isEmpty, pathsOf } from '../conflict/paths.ts';
 import type { Actor, DomainEvent } from '../shared/event.ts';
 import type { AccountId, CollectionId } from '../shared/ids.ts';
-import { type ItemEventData, itemEvent, parseItemType } from './events.ts';
+import { itemEvent, parseItemType } from './events.ts';
 import type { Fields, ItemKind, Patch } from './fields.ts';
 import { mergeGroups } from './merge-groups.ts';
 import { evolve, fold, type ItemEventAt, type ItemState } from './state.ts';
@@ -48,7 +48,7 @@ const nothing: Decision = { kind: 'accepted', events: [], merged: false };
 
 export function decide(history: readonly PastEvent[], command: ItemCommand, actor: Actor): Decision {
   const current = fold(history);
-  if (command.do === 'add') return decideAdd(history, current, command, actor);
+  if (command.do === 'add') return decideAdd(current, command);
   if (!current) return { kind: 'refused', reason: 'unknown' };
   switch (command.do) {
     case 'change':
@@ -66,23 +66,11 @@ export function decide(history: readonly PastEvent[], command: ItemCommand, acto
   }
 }
 
-/** An item that exists already is the same Add sent again, perhaps with later edits in it: those are a change. */
-function decideAdd(
-  history: readonly PastEvent[],
-  current: ItemState | null,
-  command: ItemCommand & { do: 'add' },
-  actor: Actor,
-): Decision {
+/** An id is made of the command that adds, so an item that exists already is the same Add sent again. */
+function decideAdd(current: ItemState | null, command: ItemCommand & { do: 'add' }): Decision {
   const { kind, owner, collection, fields } = command;
-  if (!current) {
-    return { kind: 'accepted', events: [itemEvent(kind, 'Added', { collection, owner, fields })], merged: false };
-  }
-  if (current.removed) return { kind: 'refused', reason: 'gone' };
-  const first = history[0] as PastEvent;
-  const edits = difference((first.data as ItemEventData['Added']).fields, fields);
-  if (isEmpty(edits)) return nothing;
-  const patch = { set: fields, cleared: edits.cleared.filter((path) => !path.includes('/')) };
-  return decideChange(history, current, { do: 'change', patch, base: first.revision, rule: 'clientWins' }, actor);
+  if (current) return current.removed ? { kind: 'refused', reason: 'gone' } : nothing;
+  return { kind: 'accepted', events: [itemEvent(kind, 'Added', { collection, owner, fields })], merged: false };
 }
 
 function decideChange(

@@ -11,6 +11,7 @@ import { contactFields } from '../contact/fields.ts';
 import { noteFields } from '../note/fields.ts';
 import type { DomainEvent } from '../shared/event.ts';
 import type { AccountId, CollectionId } from '../shared/ids.ts';
+import { defineEvents, type EventDefinition, type EventDefinitions } from '../shared/upcast.ts';
 import { taskFields } from '../task/fields.ts';
 import type { Fields, ItemKind } from './fields.ts';
 
@@ -58,15 +59,19 @@ export interface ItemEventData {
   };
 }
 
-/** The registry's entries of all item events, for the upcaster. */
-export const itemEventSchemas: Record<string, { version: number; schema: z.ZodType }> = Object.fromEntries(
-  (Object.keys(nounOf) as ItemKind[]).flatMap((kind) => [
-    [`${nounOf[kind]}Added`, { version: 1, schema: added(fieldsSchema[kind]) }],
-    [`${nounOf[kind]}Changed`, { version: 1, schema: changed }],
-    [`${nounOf[kind]}Moved`, { version: 1, schema: moved }],
-    [`${nounOf[kind]}Removed`, { version: 1, schema: removed }],
-    [`${nounOf[kind]}ConflictKept`, { version: 1, schema: conflictKept }],
-  ]),
+const present = (schema: z.ZodType): EventDefinition => ({ version: 1, schema, upcasters: [] });
+
+/** All item events, for the registry. */
+export const itemEvents: EventDefinitions = defineEvents(
+  Object.fromEntries(
+    (Object.keys(nounOf) as ItemKind[]).flatMap((kind) => [
+      [`${nounOf[kind]}Added`, present(added(fieldsSchema[kind]))],
+      [`${nounOf[kind]}Changed`, present(changed)],
+      [`${nounOf[kind]}Moved`, present(moved)],
+      [`${nounOf[kind]}Removed`, present(removed)],
+      [`${nounOf[kind]}ConflictKept`, present(conflictKept)],
+    ]),
+  ),
 );
 
 export function itemEvent<V extends ItemVerb>(kind: ItemKind, verb: V, data: ItemEventData[V]): DomainEvent {

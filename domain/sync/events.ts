@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { DomainEvent } from '../shared/event.ts';
 import type { ItemId, Position } from '../shared/ids.ts';
+import { defineEvents } from '../shared/upcast.ts';
 
 /**
  * What one exchange does to what the device holds. `stale`: the device holds something that must be sent anew,
@@ -85,11 +86,11 @@ export interface SyncEventData {
   SyncAnswered: { key: number; base: number; ops: readonly Holding[]; cursor: Cursor; options?: SyncOptions };
 }
 
-export const syncEventSchemas: Record<string, { version: number; schema: z.ZodType }> = {
-  SyncReset: { version: 1, schema: syncReset },
-  SyncSeeded: { version: 1, schema: syncSeeded },
-  SyncAnswered: { version: 1, schema: syncAnswered },
-};
+export const syncEvents = defineEvents({
+  SyncReset: { version: 1, schema: syncReset, upcasters: [] },
+  SyncSeeded: { version: 1, schema: syncSeeded, upcasters: [] },
+  SyncAnswered: { version: 1, schema: syncAnswered, upcasters: [] },
+});
 
 export function syncEvent<T extends keyof SyncEventData>(type: T, data: SyncEventData[T]): DomainEvent {
   return { type, version: 1, data };

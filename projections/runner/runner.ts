@@ -32,6 +32,8 @@ interface Loop {
   positions: Map<string, Position> | null;
   /** Of the slowest projection. */
   position: Position;
+  /** Of the last commit heard of. */
+  committed: Position;
   running: Promise<void> | null;
   again: boolean;
   waiters: { position: Position; resolve: (reached: boolean) => void; timer: NodeJS.Timeout }[];
@@ -51,7 +53,11 @@ export class ProjectionRunner {
 
   /** Catches up every tenant and follows the log from then on. */
   async start(): Promise<void> {
-    this.#commits = this.#options.store.commits.subscribe(({ tenant }) => this.wake(tenant));
+    this.#commits = this.#options.store.commits.subscribe(({ tenant, head }) => {
+      const loop = this.#loop(tenant);
+      if (head > loop.committed) loop.committed = head;
+      this.wake(tenant);
+    });
     const tenants = await this.#options.store.tenants();
     for (const { tenant } of tenants) await this.catchUp(tenant);
   }
@@ -91,6 +97,12 @@ export class ProjectionRunner {
       };
       loop.waiters.push(waiter);
     });
+  }
+
+  /** True once the rows hold every commit heard of by now: whoever was told of a change can read it. */
+  waitForCommitted(tenant: TenantId, timeoutMs: number): true | Promise<boolean> {
+    const loop = this.#loop(tenant);
+    return loop.position >= loop.committed ? true : this.waitFor(tenant, loop.committed, timeoutMs);
   }
 
   /** Projects everything committed by now. */
@@ -134,7 +146,14 @@ export class ProjectionRunner {
   #loop(tenant: TenantId): Loop {
     let loop = this.#loops.get(tenant);
     if (!loop) {
-      loop = { positions: null, position: 0 as Position, running: null, again: false, waiters: [] };
+      loop = {
+        positions: null,
+        position: 0 as Position,
+        committed: 0 as Position,
+        running: null,
+        again: false,
+        waiters: [],
+      };
       this.#loops.set(tenant, loop);
     }
     return loop;

@@ -36,6 +36,8 @@ export interface ChangesQuery {
   readonly standpoint: Standpoint;
   /** What this very exchange did to what the device holds; null is not held any more. */
   readonly own: ReadonlyMap<ItemId, Held | null>;
+  /** The versions that this exchange made: a row that is older is not yet up to date, and comes again. */
+  readonly ownVersions: ReadonlyMap<ItemId, number>;
   /** Items that must be sent anew. */
   readonly stale: ReadonlySet<ItemId>;
   /** Where the folder's items are. */
@@ -96,8 +98,9 @@ async function fullDifference(deps: ChangesDeps, query: ChangesQuery, collector:
     if (now) held.set(item, now);
     else held.delete(item);
   }
-  const gone = [...held.keys()].filter((item) => !outline.has(item));
+  const gone = [...held.keys()].filter((item) => !outline.has(item) && !query.own.has(item));
   const differing = [...outline.values()].filter((row) => {
+    if (isOutdated(query, row)) return false;
     const known = held.get(row.item);
     if (!query.filter.passes(row)) return known !== undefined;
     return !known || known.version !== row.version || !query.renderer.isOfThisTag(known.hash);
@@ -139,10 +142,15 @@ async function collect(
   const opened = await deps.open(query.id.tenant, showing);
   let done = 0;
   for (const row of rows) {
-    if (!collector.take(row, known(row.item), opened.get(row.item))) return done;
+    if (!isOutdated(query, row) && !collector.take(row, known(row.item), opened.get(row.item))) return done;
     done++;
   }
   return done;
+}
+
+/** The row does not yet show what this exchange did; once it does it lies behind the cursor again. */
+function isOutdated(query: ChangesQuery, row: { item: ItemId; version: number }): boolean {
+  return (query.ownVersions.get(row.item) ?? -1) > row.version;
 }
 
 /** Gathers commands up to the window. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Folder } from '../../../domain/folder/state.ts';
-import type { PastEvent } from '../../../domain/item/decide.ts';
+import type { ItemCommand, PastEvent } from '../../../domain/item/decide.ts';
 import type { Fields } from '../../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../../domain/item/state.ts';
 import type { CollectionId, CommandId, Instant, ItemId, Position, TenantId } from '../../../domain/shared/ids.ts';
@@ -88,7 +88,7 @@ export async function carryOut(deps: CommandsDeps, input: CommandsInput): Promis
   const counts = new Map<string, number>();
   const planned = commands.map((command) => plan(deps, input, command, held, rows, counts));
   const requests = planned.flatMap(({ request }) => (request ? [request] : []));
-  const results = await deps.items.execute(input.id.tenant, requests);
+  const results = await withLaterEdits(deps, input, requests, await deps.items.execute(input.id.tenant, requests));
   const out: CommandsResult = { responses: [], ops: [] };
   let at = 0;
   for (const { command, request, response } of planned) {
@@ -97,6 +97,40 @@ export async function carryOut(deps: CommandsDeps, input: CommandsInput): Promis
     else if (command.do === 'fetch') out.responses.push(await fetch(deps, input, command.item, rows.get(command.item)));
   }
   return out;
+}
+
+/**
+ * An Add that is sent again may have been edited on the phone since. It is the same item; what differs from the first
+ * Add is a change of it.
+ */
+async function withLaterEdits(
+  deps: CommandsDeps,
+  input: CommandsInput,
+  requests: readonly ItemRequest[],
+  results: readonly ItemResult[],
+): Promise<readonly ItemResult[]> {
+  const edits = requests.flatMap((request, index) => {
+    const { command } = request;
+    if (!results[index]?.repeated || typeof command === 'function' || command.do !== 'add') return [];
+    const { fields } = command;
+    const commandId = deps.commandId([request.commandId, 'edited', digest(Buffer.from(JSON.stringify(fields)))]);
+    const edit = (history: readonly PastEvent[]): ItemCommand => {
+      const first = fold(history.slice(0, 1));
+      const cleared = Object.keys(first?.fields ?? {}).filter((name) => fields[name] === undefined);
+      return { do: 'change', base: 0, rule: 'clientWins', patch: { set: fields, cleared } };
+    };
+    return [{ index, request: { ...request, commandId, command: edit } }];
+  });
+  if (edits.length === 0) return results;
+  const after = await deps.items.execute(
+    input.id.tenant,
+    edits.map(({ request }) => request),
+  );
+  const merged = [...results];
+  edits.forEach(({ index }, at) => {
+    merged[index] = after[at] as ItemResult;
+  });
+  return merged;
 }
 
 async function heldOf(deps: CommandsDeps, input: CommandsInput, items: readonly ItemId[]): Promise<Map<ItemId, Held>> {
@@ -277,7 +311,7 @@ function settle(
   if (decision.kind !== 'accepted') {
     const status = decision.kind === 'unreadable' ? decision.status : syncStatus.objectNotFound;
     if (isDelete && status === syncStatus.objectNotFound) {
-      note('delete');
+      note('delete', state?.version);
       return;
     }
     out.responses.push({ do: command.do, status, item, ...instance });
@@ -285,7 +319,7 @@ function settle(
     return;
   }
   if (isDelete) {
-    note('delete');
+    note('delete', state?.version);
     if (decision.conflict === 'client') {
       out.responses.push({ do: 'delete', status: syncStatus.conflict, item });
       out.ops.push([item, 'stale', 0, '']);

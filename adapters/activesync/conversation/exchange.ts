@@ -11,6 +11,7 @@ import { recognise, standpoint as standpointOf } from '../../../domain/sync/deci
 import { type SyncOptions, syncEvent } from '../../../domain/sync/events.ts';
 import { formatKey, parseKey } from '../../../domain/sync/key.ts';
 import type { ConversationState, Held } from '../../../domain/sync/state.ts';
+import { ItemContended } from '../../items/item-commands.ts';
 import type { ItemClass } from '../classes/port.ts';
 import { actorOf, conversationOf, itemsOf, type Session } from '../session.ts';
 import { syncStatus } from '../status.ts';
@@ -19,7 +20,7 @@ import { type ClientCommand, type CommandResponse, type CommandsDeps, carryOut }
 import { itemFilter } from './filter.ts';
 import type { KeyChecks } from './key-checks.ts';
 import { Renderer } from './renderer.ts';
-import type { Conversation, ConversationId, ConversationStore } from './store.ts';
+import { type Conversation, type ConversationId, type ConversationStore, ViewBehind } from './store.ts';
 
 export interface ExchangeRequest {
   readonly syncKey: string;
@@ -65,12 +66,16 @@ export async function exchange(
 ): Promise<ExchangeResult> {
   const id = conversationOf(session, folder.collection);
   return await deps.conversations.exclusively(id, async () => {
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const result =
-        request.syncKey === '0'
-          ? await begin(deps, session, id, request)
-          : await goOn(deps, session, folder, id, request);
-      if (result) return result;
+    try {
+      for (let attempt = 0; attempt < attemptsMax; attempt++) {
+        const result =
+          request.syncKey === '0'
+            ? await begin(deps, session, id, request)
+            : await goOn(deps, session, folder, id, request);
+        if (result) return result;
+      }
+    } catch (error) {
+      if (!(error instanceof ViewBehind || error instanceof ItemContended)) throw error;
     }
     // MS-ASCMD 2.2.3.177.17, 16: the server asks for the same request again.
     return failed(syncStatus.retry, request.syncKey);
@@ -124,6 +129,7 @@ async function goOn(
   request: ExchangeRequest,
 ): Promise<ExchangeResult | null> {
   const key = parseKey(request.syncKey, deps.keyChecks.of(id));
+  await deps.conversations.caughtUp(id);
   let conversation = await deps.conversations.load(id);
   const recognised = key ? recognise(conversation.state, key) : 'unknown';
   const then = key && recognised === 'earlier' ? await deps.conversations.heldAt(id, key) : null;
@@ -158,11 +164,18 @@ async function goOn(
   });
 
   const own = new Map<ItemId, Held | null>();
+  const ownVersions = new Map<ItemId, number>();
   const stale = new Set(standpoint.stale);
   for (const [item, op, version, hash] of done.ops) {
-    if (op === 'stale') stale.add(item);
-    else own.set(item, op === 'delete' || op === 'softDelete' ? null : { version, hash });
+    if (op === 'stale') {
+      stale.add(item);
+      continue;
+    }
+    own.set(item, op === 'delete' || op === 'softDelete' ? null : { version, hash });
+    ownVersions.set(item, version);
   }
+  // What was merged goes back to the device in this answer: the view must show it.
+  if (done.ops.some(([, op]) => op === 'stale')) await deps.conversations.caughtUp(id);
   const collection = itemsOf(folder);
   const query = {
     id,

@@ -70,6 +70,14 @@ export class ConversationStore {
     }
   }
 
+  /**
+   * Lets the view catch up with what was answered to anyone before, so that a change that one phone was told is
+   * stored is seen by the next that asks. Costs nothing when the view is up to date.
+   */
+  async caughtUp(id: ConversationId): Promise<void> {
+    if ((await this.#options.runner.waitForCommitted(id.tenant, viewWaitMs)) === false) throw new ViewBehind();
+  }
+
   cached(id: ConversationId): Conversation | undefined {
     return this.#cache.get(nameOf(id));
   }

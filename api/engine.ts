@@ -1,0 +1,113 @@
+/**
+ * The sync engine put together: items, conversations, what phones wait for. Knows no transport and no office; the
+ * composition root gives it the log, the read models and the folders.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import { calendarClass } from '../adapters/activesync/classes/calendar/index.ts';
+import { contactsClass } from '../adapters/activesync/classes/contacts/contacts-class.ts';
+import { notesClass } from '../adapters/activesync/classes/notes/notes-class.ts';
+import type { ItemClass } from '../adapters/activesync/classes/port.ts';
+import { tasksClass } from '../adapters/activesync/classes/tasks/tasks-class.ts';
+import { syncHandler } from '../adapters/activesync/commands/sync/handle.ts';
+import { KeyChecks } from '../adapters/activesync/conversation/key-checks.ts';
+import { type ConversationId, ConversationStore } from '../adapters/activesync/conversation/store.ts';
+import type { Folders, SyncDeps } from '../adapters/activesync/deps.ts';
+import type { CommandHandler } from '../adapters/activesync/request.ts';
+import { zoneArithmetic } from '../adapters/activesync/time-zone/index.ts';
+import { FolderHeads } from '../adapters/activesync/wake/folder-heads.ts';
+import type { KeyRing } from '../adapters/crypto.port.ts';
+import type { EventStore } from '../adapters/event-log/event-store.port.ts';
+import { commandIdFrom } from '../adapters/ids.ts';
+import { ItemCommands } from '../adapters/items/item-commands.ts';
+import { rowOpener } from '../adapters/items/open-rows.ts';
+import type { AppointmentFields } from '../domain/appointment/fields.ts';
+import { lastEnd } from '../domain/appointment/recurrence.ts';
+import type { ItemKind } from '../domain/item/fields.ts';
+import type { Instant, ItemId } from '../domain/shared/ids.ts';
+import type { TaskFields } from '../domain/task/fields.ts';
+import { type ItemFacts, itemView } from '../projections/item-view/project.ts';
+import { ItemViewReader } from '../projections/item-view/read.ts';
+import type { AnyDatabase, Projection } from '../projections/runner/projection.ts';
+import type { ProjectionRunner } from '../projections/runner/runner.ts';
+import { syncView } from '../projections/sync/project.ts';
+import { SyncViewReader } from '../projections/sync/read.ts';
+
+export const itemClasses: Readonly<Record<ItemKind, ItemClass>> = {
+  contact: contactsClass as ItemClass,
+  appointment: calendarClass as ItemClass,
+  task: tasksClass as ItemClass,
+  note: notesClass as ItemClass,
+};
+
+/** What filters ask of an item (MS-ASCMD 2.2.3.68.2). */
+export const itemFacts: ItemFacts = (kind, fields) => {
+  if (kind === 'appointment') {
+    return { endsAt: lastEnd(fields as AppointmentFields, zoneArithmetic) ?? null, open: true };
+  }
+  return { endsAt: null, open: kind !== 'task' || (fields as TaskFields).complete !== true };
+};
+
+/** The read models of the engine, for the runner. */
+export function engineProjections(keys: KeyRing): Projection[] {
+  return [itemView(keys, itemFacts), syncView()];
+}
+
+export interface EngineOptions {
+  readonly db: Kysely<AnyDatabase>;
+  readonly store: EventStore;
+  readonly keys: KeyRing;
+  readonly runner: ProjectionRunner;
+  readonly folders: Folders;
+  /** 32 bytes, the same after every restart. */
+  readonly syncKeySecret: Uint8Array;
+  readonly now: () => Instant;
+  readonly onForgedKey?: (id: ConversationId) => void;
+  readonly onWithheld?: (id: ConversationId, item: ItemId, reason: string) => void;
+}
+
+export interface Engine {
+  readonly items: ItemCommands;
+  readonly itemView: ItemViewReader;
+  readonly syncView: SyncViewReader;
+  readonly conversations: ConversationStore;
+  readonly heads: FolderHeads;
+  readonly deps: SyncDeps;
+  readonly sync: CommandHandler;
+  close(): void;
+}
+
+export function buildEngine(options: EngineOptions): Engine {
+  const { db, store, keys, runner, folders, now } = options;
+  const items = new ItemCommands(store);
+  const view = new ItemViewReader(db);
+  const sync = new SyncViewReader(db);
+  const conversations = new ConversationStore({ store, view: sync, runner });
+  const heads = new FolderHeads(runner, view);
+  const deps: SyncDeps = {
+    items,
+    view,
+    conversations,
+    heads,
+    folders,
+    now,
+    keyChecks: new KeyChecks(options.syncKeySecret),
+    classOf: (kind) => itemClasses[kind],
+    open: rowOpener(keys),
+    commandId: commandIdFrom,
+    nonce: randomUUID,
+    folderHead: (tenant, collection) => heads.peek(tenant, collection) ?? heads.head(tenant, collection),
+    onForgedKey: options.onForgedKey ?? (() => {}),
+    onWithheld: options.onWithheld ?? (() => {}),
+  };
+  return {
+    items,
+    itemView: view,
+    syncView: sync,
+    conversations,
+    heads,
+    deps,
+    sync: syncHandler(deps),
+    close: () => heads.close(),
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * The engine without transport: a log in memory, read models in a real PostgreSQL, people with their default folders.
+ * Specs and the simulator talk to its Sync handler as a phone would, in WBXML.
+ */
+import { Kysely, PostgresDialect } from 'kysely';
+import type pg from 'pg';
+import type { CommandAnswer } from '../../adapters/activesync/request.ts';
+import type { Session } from '../../adapters/activesync/session.ts';
+import { formatVersion, type ProtocolVersion } from '../../adapters/activesync/version.ts';
+import { decodeWbxml } from '../../adapters/activesync/wbxml/decode.ts';
+import type { Element } from '../../adapters/activesync/wbxml/element.ts';
+import { keyRing } from '../../adapters/crypto/key-ring.ts';
+import { masterKey } from '../../adapters/crypto/master-key.ts';
+import { memoryKeyTable } from '../../adapters/crypto/memory.ts';
+import { createEventStore } from '../../adapters/event-log/event-store.ts';
+import { memoryEventLog } from '../../adapters/event-log/memory.ts';
+import type { EventLog } from '../../adapters/event-log/port.ts';
+import { accountIdFrom, deviceKeyFrom, tenantOf } from '../../adapters/ids.ts';
+import type { ItemRequest, ItemResult } from '../../adapters/items/item-commands.ts';
+import { buildEngine, type Engine, engineProjections } from '../../api/engine.ts';
+import { defaultCollection, defaultFolders } from '../../api/services/default-folders.ts';
+import { decideFolders } from '../../domain/folder/decide.ts';
+import { evolveFolders, type FolderTree, noFolders } from '../../domain/folder/state.ts';
+import { itemEvents } from '../../domain/item/events.ts';
+import type { ItemKind } from '../../domain/item/fields.ts';
+import type { AccountId, CollectionId, Instant, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
+import { eventRegistry } from '../../domain/shared/upcast.ts';
+import { syncEvents } from '../../domain/sync/events.ts';
+import type { AnyDatabase } from '../../projections/runner/projection.ts';
+import { ProjectionRunner } from '../../projections/runner/runner.ts';
+
+export interface WorldOptions {
+  readonly pool: pg.Pool;
+  readonly log?: EventLog;
+  /** Milliseconds since 1970; the system's clock unless told. */
+  readonly nowMs?: () => number;
+}
+
+export class World {
+  readonly engine: Engine;
+  readonly runner: ProjectionRunner;
+  readonly db: Kysely<AnyDatabase>;
+  readonly log: EventLog;
+  readonly errors: unknown[] = [];
+  readonly forged: string[] = [];
+  readonly #trees = new Map<AccountId, FolderTree>();
+  readonly #now: () => Instant;
+
+  private constructor(options: WorldOptions) {
+    const keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
+    this.#now = () => new Date(options.nowMs?.() ?? Date.now()).toISOString() as Instant;
+    this.log = options.log ?? memoryEventLog();
+    const store = createEventStore({
+      log: this.log,
+      keys,
+      clock: this.#now,
+      events: eventRegistry(itemEvents, syncEvents),
+    });
+    this.db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool: options.pool }) });
+    this.runner = new ProjectionRunner({
+      db: this.db,
+      store,
+      projections: engineProjections(keys),
+      onError: (error) => this.errors.push(error),
+    });
+    this.engine = buildEngine({
+      db: this.db,
+      store,
+      keys,
+      runner: this.runner,
+      folders: {
+        of: (_, account) => this.tree(account),
+        run: async () => {
+          throw new Error('folders do not change in this world');
+        },
+      },
+      syncKeySecret: new Uint8Array(32).fill(9),
+      now: this.#now,
+      onForgedKey: ({ device, collection }) => this.forged.push(`${device}/${collection}`),
+    });
+  }
+
+  static async start(options: WorldOptions): Promise<World> {
+    const world = new World(options);
+    await world.runner.start();
+    return world;
+  }
+
+  async stop(): Promise<void> {
+    this.engine.close();
+    await this.runner.stop();
+    if (this.errors.length > 0) throw this.errors[0];
+  }
+
+  account(email: string): { tenant: TenantId; account: AccountId } {
+    const tenant = tenantOf(email);
+    return { tenant, account: accountIdFrom(tenant, email) };
+  }
+
+  tree(account: AccountId): FolderTree {
+    let tree = this.#trees.get(account);
+    if (!tree) {
+      const decision = decideFolders(noFolders, { type: 'establish', folders: defaultFolders(account) });
+      tree = decision.kind === 'accepted' ? decision.events.reduce(evolveFolders, noFolders) : noFolders;
+      this.#trees.set(account, tree);
+    }
+    return tree;
+  }
+
+  setTree(account: AccountId, tree: FolderTree): void {
+    this.#trees.set(account, tree);
+  }
+
+  collection(email: string, kind: ItemKind): CollectionId {
+    return defaultCollection(this.account(email).account, kind);
+  }
+
+  session(email: string, deviceId: string, version: ProtocolVersion = 141): Session {
+    const { tenant, account } = this.account(email);
+    return {
+      tenant,
+      account,
+      email,
+      displayName: undefined,
+      timeZone: 'Europe/Oslo' as TimeZoneName,
+      device: deviceKeyFrom(account, deviceId),
+      deviceId,
+      version,
+    };
+  }
+
+  /** Sends a Sync request and decodes the answer; undefined is an empty one. */
+  async sync(session: Session, wbxml: Buffer | undefined): Promise<Element | undefined> {
+    const request = wbxml && decodeWbxml(wbxml);
+    if (request && !request.ok) throw new Error(`the request is no WBXML: ${request.reason}`);
+    const answer: CommandAnswer = await this.engine.sync({ session, root: request?.root, onClose: () => {} });
+    if (answer.kind === 'empty') return undefined;
+    if (answer.kind === 'http') throw new Error(`HTTP ${answer.status} in ${formatVersion(session.version)}`);
+    const decoded = decodeWbxml(answer.body);
+    if (!decoded.ok) throw new Error(`the answer is no WBXML: ${decoded.reason}`);
+    return decoded.root;
+  }
+
+  /** A command on an item from elsewhere: the office, another program. */
+  async execute(email: string, request: ItemRequest): Promise<ItemResult> {
+    const [result] = await this.engine.items.execute(this.account(email).tenant, [request]);
+    return result as ItemResult;
+  }
+
+  /** Resolves when the read models hold everything committed by now. */
+  async settle(email: string): Promise<void> {
+    const { tenant } = this.account(email);
+    const head = await this.log.head(tenant);
+    if (!(await this.runner.waitFor(tenant, head, 5_000))) throw this.errors[0] ?? new Error('the read models lag');
+  }
+}
