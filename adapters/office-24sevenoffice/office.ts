@@ -116,7 +116,7 @@ export function create24SevenOffice(options: TwentyFourSevenOfficeOptions): Offi
     const account = accountOf(session);
     const { owner } = session;
     const own = (kind: OfficeKind, access: OfficeCollection['access']): OfficeCollection => {
-      return { id: collectionId(kind, 'own'), owner, kind, access, displayName: kind };
+      return { id: collectionId(kind, owner), owner, kind, access, displayName: kind };
     };
     if (!assumedInterface) return [own('company', 'read')];
     const answer = await account.call(assumedRecords.appointment.service, 'GetCalendars', {});

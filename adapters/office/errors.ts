@@ -68,7 +68,10 @@ export class Unavailable extends OfficeError {
   readonly retryable = true;
 }
 
-/** A write was sent and its answer never came: it may or may not have been done. Read back before trying again. */
+/**
+ * A write was sent, and its answer never came or was a failure of the office's own: it may or may not have been done.
+ * Read back before trying again.
+ */
 export class OutcomeUnknown extends OfficeError {
   override readonly name = 'OutcomeUnknown';
   readonly code = 'outcomeUnknown';
