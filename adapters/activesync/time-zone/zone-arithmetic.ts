@@ -49,6 +49,8 @@ function isAcceptedByIntl(name: string): boolean {
 
 /** The changes of offset in a UTC year; an unknown zone counts as UTC. */
 export function zoneYear(zone: string, year: number): ZoneYear {
+  // A moment that is none has no year: its wall clock is none either.
+  if (Number.isNaN(year)) return utcYear;
   const clamped = Math.min(Math.max(year, firstYear), lastYear);
   const key = `${zone}|${clamped}`;
   const cached = years.get(key);

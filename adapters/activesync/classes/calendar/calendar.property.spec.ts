@@ -15,7 +15,7 @@ const account = { timeZone: 'Europe/Oslo' as TimeZoneName, email: 'kari@demo.exa
 
 function onTheWire(fields: AppointmentFields, version: ProtocolVersion): Element {
   const writer = new Writer().open(AirSync.ApplicationData);
-  calendarClass.render(writer, fields, { version, bodyPreferences: [], email: account.email });
+  calendarClass.render(writer, fields, { version, bodyPreferences: [], ...account });
   const decoded = decodeWbxml(writer.close().finish());
   if (!decoded.ok) throw new Error(decoded.reason);
   return decoded.root;
@@ -92,7 +92,7 @@ describe.each(protocolVersions)('the Calendar class in version %i', (version) =>
           });
           if (parsed.kind === 'refused') expect(parsed.status).toBe(6);
           else if (operation === 'add' && instanceId === undefined) {
-            const context = { version, bodyPreferences: [], email: account.email };
+            const context = { version, bodyPreferences: [], ...account };
             calendarClass.render(Writer.fragment(), parsed.patch.set as AppointmentFields, context);
           }
         },

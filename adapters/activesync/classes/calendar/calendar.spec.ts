@@ -38,7 +38,7 @@ const change = (known: AppointmentFields, version: ProtocolVersion = 141): Parti
 
 function render(fields: AppointmentFields, version: ProtocolVersion = 141, more: Partial<RenderContext> = {}): Element {
   const writer = new Writer().open(AirSync.ApplicationData);
-  calendarClass.render(writer, fields, { version, bodyPreferences: [], email: kari, ...more });
+  calendarClass.render(writer, fields, { version, bodyPreferences: [], email: kari, timeZone: oslo, ...more });
   const decoded = decodeWbxml(writer.close().finish());
   if (!decoded.ok) throw new Error(decoded.reason);
   return decoded.root;
@@ -299,6 +299,11 @@ describe('a change of one occurrence in 16.x', () => {
     expect(deleted(allDaySeries, '20260315T230000Z')).toMatchObject({ '2026-03-16': { deleted: true } });
     expect(deleted(series, '20260309T080000Z')).toBeUndefined();
     expect(deleted(series, '20260310T080000Z')).toBe(6);
+    const context = { supported: null, timeZone: oslo, email: kari, version: 161, operation: 'change' } as const;
+    expect(calendarClass.deleteInstance?.({ ...context, known: series, instanceId: '20260330T070000Z' })).toEqual(
+      deleteOccurrence(series, '20260330T070000Z'),
+    );
+    expect(calendarClass.deleteInstance?.(context)).toMatchObject({ kind: 'refused', status: 6 });
   });
 });
 
@@ -402,6 +407,16 @@ describe('sloppy devices', () => {
     );
     expect(parsed(wire).set).toMatchObject({ sensitivity: 'private', busyStatus: 'busy' });
     expect(parsed(wire).set).not.toHaveProperty('meetingStatus');
+  });
+});
+
+describe('a body', () => {
+  it('that the device has only as text is not destroyed when it comes back as text', () => {
+    const known: AppointmentFields = { ...series, body: { type: 'html', content: '<p>Agenda</p>' } };
+    const body = (text: string) => el(AirSyncBase.Body, [el(AirSyncBase.Type, '1'), el(AirSyncBase.Data, text)]);
+    expect(parsed(data(body('Agenda')), change(known))).toEqual({ set: {}, cleared: [] });
+    expect(parsed(data(body('New agenda')), change(known)).set.body).toEqual({ type: 'text', content: 'New agenda' });
+    expect(parsed(data(el(AirSyncBase.Body, [el(AirSyncBase.Data)])), change(known)).cleared).toEqual(['body']);
   });
 });
 

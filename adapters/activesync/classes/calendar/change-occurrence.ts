@@ -28,8 +28,8 @@ export function parseOccurrenceChange(
   const frame = { ...timeFrameOf(data, series, context), accountZone: context.timeZone };
   const before = series.exceptions?.[key];
   const known = before && 'changed' in before ? before.changed : undefined;
-  const { version } = context;
-  const changed = parseOccurrence(data, { frame, version, key, series, known, partial: true });
+  const { version, bodyPreferences } = context;
+  const changed = parseOccurrence(data, { frame, version, bodyPreferences, key, series, known, partial: true });
   if (changed instanceof Refusal) return changed;
   return withException(series, key, { changed });
 }
@@ -38,8 +38,8 @@ export function parseOccurrenceChange(
  * A Delete with an InstanceId: the occurrence no longer takes place. Refused with Status 6 when `instanceId` is no
  * time or names no occurrence of the series.
  */
-export function deleteOccurrence(fields: AppointmentFields, instanceId: string): Parsed<AppointmentFields> {
-  if (!fields.recurrence) return new Refusal('InstanceId of what is no series');
+export function deleteOccurrence(fields: AppointmentFields | undefined, instanceId: string): Parsed<AppointmentFields> {
+  if (!fields?.recurrence) return new Refusal('InstanceId of what is no series');
   const key = keyOfInstance(fields, instanceId, frameOf(fields));
   return key instanceof Refusal ? key : withException(fields, key, { deleted: true });
 }

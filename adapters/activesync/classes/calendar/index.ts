@@ -3,7 +3,7 @@
  */
 import type { AppointmentFields } from '../../../../domain/appointment/fields.ts';
 import type { ItemClass } from '../port.ts';
-import { parseOccurrenceChange } from './change-occurrence.ts';
+import { deleteOccurrence, parseOccurrenceChange } from './change-occurrence.ts';
 import { parseAppointment } from './parse.ts';
 import { renderAppointment } from './render.ts';
 
@@ -18,4 +18,5 @@ export const calendarClass: ItemClass<AppointmentFields> = {
     context.instanceId === undefined
       ? parseAppointment(data, context)
       : parseOccurrenceChange(data, context.instanceId, context),
+  deleteInstance: ({ known, instanceId }) => deleteOccurrence(known as AppointmentFields | undefined, instanceId ?? ''),
 };

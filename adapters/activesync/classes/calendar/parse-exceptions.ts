@@ -6,9 +6,9 @@ import { occurrenceKey } from '../../../../domain/appointment/recurrence.ts';
 import type { TimeZoneName } from '../../../../domain/shared/ids.ts';
 import { dateOf, dayOf, dayOfMs, epochMsOf, instantOf, MS_PER_DAY } from '../../../../domain/shared/time.ts';
 import { zoneArithmetic } from '../../time-zone/index.ts';
-import type { ProtocolVersion } from '../../version.ts';
 import { Calendar } from '../../wbxml/code-pages/index.ts';
 import { childrenOf, type Element, textOf } from '../../wbxml/element.ts';
+import type { ParseContext } from '../port.ts';
 import { originalStartIn, parseOccurrence } from './parse-occurrence.ts';
 import { Refusal } from './refusal.ts';
 import type { TimeFrame } from './times.ts';
@@ -19,9 +19,8 @@ export type Exceptions = Record<string, Exception>;
 /** The specification allows 256; some devices keep years of changes. */
 const exceptionsMax = 1_000;
 
-export interface ExceptionsContext {
+export interface ExceptionsContext extends Pick<ParseContext, 'version' | 'bodyPreferences'> {
   readonly frame: TimeFrame;
-  readonly version: ProtocolVersion;
   /** What the device had of the series' exceptions. */
   readonly known?: Readonly<Exceptions>;
 }
@@ -33,8 +32,9 @@ export interface ExceptionsContext {
 export function parseExceptions(
   element: Element,
   series: AppointmentFields,
-  { frame, version, known }: ExceptionsContext,
+  context: ExceptionsContext,
 ): Exceptions | Refusal {
+  const { frame, known } = context;
   const read: Exceptions = {};
   const exceptions = childrenOf(element, Calendar.Exception);
   if (exceptions.length > exceptionsMax) return new Refusal('Too many exceptions');
@@ -49,7 +49,7 @@ export function parseExceptions(
     }
     const before = known?.[key];
     const own = before && 'changed' in before ? before.changed : undefined;
-    const changed = parseOccurrence(exception, { frame, version, key, series, known: own, partial: false });
+    const changed = parseOccurrence(exception, { ...context, key, series, known: own, partial: false });
     if (changed instanceof Refusal) return changed;
     read[key] = { changed };
   }

@@ -7,7 +7,8 @@ import { epochMsOf } from '../../../../domain/shared/time.ts';
 import type { ProtocolVersion } from '../../version.ts';
 import { AirSyncBase, Calendar } from '../../wbxml/code-pages/index.ts';
 import { child, type Element, textOf } from '../../wbxml/element.ts';
-import { parseBody } from '../body.ts';
+import { parseBody, reconcileBody } from '../body.ts';
+import type { ParseContext } from '../port.ts';
 import {
   saidAttendees,
   saidBusyStatus,
@@ -23,14 +24,13 @@ import { sameValue } from './same-value.ts';
 import { readTime, type TimeFrame } from './times.ts';
 import { booleanOf, msOfCompact } from './wire-values.ts';
 
-export interface OccurrenceContext {
+export interface OccurrenceContext extends Pick<ParseContext, 'version' | 'bodyPreferences'> {
   readonly frame: TimeFrame;
   readonly key: string;
   /** The series as it will be; what an occurrence says just like it is not its own. */
   readonly series: AppointmentFields;
   /** What the occurrence had of its own so far. */
   readonly known?: OccurrenceFields;
-  readonly version: ProtocolVersion;
   /** 16.x: a part of the values; what is absent stays. Else the whole exception; what is absent is the series'. */
   readonly partial: boolean;
 }
@@ -40,8 +40,9 @@ export function parseOccurrence(element: Element, context: OccurrenceContext): O
   const allDay = booleanOf(textOf(element, Calendar.AllDayEvent)) ?? (partial ? known.allDay : undefined);
   const times = parseTimes(element, allDay ?? series.allDay === true, context);
   if (times instanceof Refusal) return times;
-  const body = parseBody(element);
-  if (body === 'refused') return new Refusal('Body of an occurrence that cannot be kept');
+  const sent = parseBody(element);
+  if (sent === 'refused') return new Refusal('Body of an occurrence that cannot be kept');
+  const body = sent && reconcileBody(known.body ?? series.body, sent, context);
   const said: OccurrenceFields = {
     ...times,
     subject: saidText(element, Calendar.Subject) ?? emptied(element, Calendar.Subject, ''),

@@ -10,7 +10,7 @@ import { dateOf, dayOf, dayOfMs, epochMsOf, instantOf, MS_PER_DAY } from '../../
 import { decodeZone, isTimeZone, zoneArithmetic } from '../../time-zone/index.ts';
 import { Calendar } from '../../wbxml/code-pages/index.ts';
 import { child, type Element, type Tag, textOf } from '../../wbxml/element.ts';
-import { parseBody } from '../body.ts';
+import { parseBody, reconcileBody } from '../body.ts';
 import type { ParseContext, Parsed } from '../port.ts';
 import { parseExceptions, rekeyed } from './parse-exceptions.ts';
 import { isBusyEcho, reminderMax, timeIn } from './parse-occurrence.ts';
@@ -74,7 +74,7 @@ class Draft {
 export function parseAppointment(data: Element, context: ParseContext): Parsed<AppointmentFields> {
   const known = context.operation === 'change' ? (context.known as AppointmentFields | undefined) : undefined;
   const draft = new Draft(known);
-  const refusal = readTimes(data, draft, context) ?? readSeries(data, draft, context) ?? readBody(data, draft);
+  const refusal = readTimes(data, draft, context) ?? readSeries(data, draft, context) ?? readBody(data, draft, context);
   if (refusal !== undefined) return refusal;
   readValues(data, draft, context);
   readPeople(data, draft, context);
@@ -213,6 +213,7 @@ function readSeries(data: Element, draft: Draft, context: ParseContext): Refusal
   const read = parseExceptions(exceptions, draft.whole(), {
     frame,
     version: context.version,
+    bodyPreferences: context.bodyPreferences,
     known: known?.exceptions,
   });
   if (read instanceof Refusal) return read;
@@ -239,9 +240,10 @@ function patternOf({ recurrence }: AppointmentFields): unknown {
   return { ...recurrence, until: undefined, count: undefined };
 }
 
-function readBody(data: Element, draft: Draft): Refusal | undefined {
-  const body = parseBody(data);
-  if (body === 'refused') return new Refusal('Body that cannot be kept');
+function readBody(data: Element, draft: Draft, context: ParseContext): Refusal | undefined {
+  const sent = parseBody(data);
+  if (sent === 'refused') return new Refusal('Body that cannot be kept');
+  const body = sent && reconcileBody(draft.known?.body, sent, context);
   draft.put('body', body === 'clear' ? null : body);
   return undefined;
 }

@@ -4,7 +4,7 @@
 import type { AppointmentFields, Attendee, OccurrenceFields } from '../../../../domain/appointment/fields.ts';
 import type { TimeZoneName } from '../../../../domain/shared/ids.ts';
 import { dateOf, dayOf, epochMsOf, instantOf, MS_PER_DAY } from '../../../../domain/shared/time.ts';
-import { encodeZone } from '../../time-zone/index.ts';
+import { encodeZone, isTimeZone } from '../../time-zone/index.ts';
 import { AirSyncBase, Calendar } from '../../wbxml/code-pages/index.ts';
 import type { Tag } from '../../wbxml/element.ts';
 import type { WbxmlWriter } from '../../wbxml/writer.port.ts';
@@ -17,7 +17,8 @@ import { attendeeStatuses, attendeeTypes, busyStatuses, compactOf, sensitivities
 
 /** Writes the children of `ApplicationData`. Values that the wire has no form for are left out. */
 export function renderAppointment(writer: WbxmlWriter, whole: AppointmentFields, context: RenderContext): void {
-  const fields = context.foreign ? withoutPrivateMatters(whole) : whole;
+  const zoned = isTimeZone(whole.timeZone) ? whole : { ...whole, timeZone: context.timeZone };
+  const fields = context.foreign ? withoutPrivateMatters(zoned) : zoned;
   const isMasked = context.foreign === true && isPrivate(whole.sensitivity);
   const floatingDays = context.version >= 160;
   const allDay = fields.allDay === true;
