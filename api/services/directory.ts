@@ -85,8 +85,10 @@ export class Directory {
     return this.#devices.get(tenant, deviceStream(key));
   }
 
-  folders(tenant: TenantId, account: AccountId): Promise<FolderTree> {
-    return this.#folders.get(tenant, foldersStream(account));
+  /** Without waiting when the folders are at hand. */
+  folders(tenant: TenantId, account: AccountId): FolderTree | Promise<FolderTree> {
+    const stream = foldersStream(account);
+    return this.#folders.peek(tenant, stream) ?? this.#folders.get(tenant, stream);
   }
 
   /** For whoever just changed the stream: its own next look sees the change. */

@@ -1,0 +1,54 @@
+/** `/admin`: JSON for administrators, auditors and support, behind the bearer token. */
+import swagger from '@fastify/swagger';
+import type { FastifyPluginAsync } from 'fastify';
+import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { equalSecrets } from '../../adapters/secrets/equal.ts';
+import type { AppDeps } from '../deps.ts';
+import { fail } from '../errors.ts';
+import { requestDurations } from '../metrics.ts';
+import { accountRoutes } from './accounts.ts';
+import { bearerOf } from './bearer.ts';
+import { deviceRoutes } from './devices.ts';
+import { itemRoutes } from './items.ts';
+
+export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { deps }) => {
+  const durations = requestDurations(deps.metrics);
+
+  app.addHook('onRequest', async (request, reply) => {
+    const token = bearerOf(request.headers.authorization);
+    if (token !== undefined && equalSecrets(token, deps.adminToken)) return;
+    reply.header('www-authenticate', 'Bearer');
+    return fail(reply, 401, 'unauthorized', 'Send the header "Authorization: Bearer <ADMIN_TOKEN>".');
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    const labels = { route, method: request.method, status: String(reply.statusCode) };
+    durations.observe(labels, reply.elapsedTime / 1_000);
+    request.log.info({ req: request, res: reply, durationMs: Math.round(reply.elapsedTime) }, 'admin');
+  });
+
+  // Scripts name JSON also where they send nothing: that is no body, not a broken one.
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parseJson(request, body as string, done);
+  });
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'MobileSync administration',
+        version: '1',
+        description: 'Accounts, devices, items and the office.',
+      },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  await app.register(accountRoutes, { deps });
+  await app.register(deviceRoutes, { deps });
+  await app.register(itemRoutes, { deps });
+};

@@ -1,0 +1,97 @@
+/** Shapes of the admin API: they check what comes in, and describe it in the OpenAPI document. */
+import { z } from 'zod';
+import { policyName } from '../../domain/account/events.ts';
+import { normalizeLogin } from '../../domain/account/login.ts';
+
+const loginPattern = /^[^\s:\\"<>()[\],;\p{Cc}]+$/u;
+
+/** An address, in any letter case; it is kept in lower case. */
+export const email = z
+  .string()
+  .max(254)
+  .refine((text) => loginPattern.test(text.trim()) && /^[^@]{1,64}@[^@.][^@]*[^@.]$/.test(text.trim()), {
+    message: 'must be an email address like kari@demo.example',
+  })
+  .overwrite(normalizeLogin)
+  .describe('Email address; letter case does not matter');
+
+const alias = z
+  .string()
+  .min(1)
+  .max(254)
+  .refine((text) => loginPattern.test(text.trim()), {
+    message: 'must be an address or a plain name, without spaces, colons and backslashes',
+  })
+  .overwrite(normalizeLogin);
+
+const timeZone = z
+  .string()
+  .max(64)
+  .refine(isTimeZone, { message: 'must be an IANA time zone like Europe/Oslo' })
+  .describe('IANA time zone');
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    // Offsets like +01:00 are accepted by Intl, but a calendar needs the zone's rules.
+    return /^[A-Za-z]/.test(name);
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+const password = z.string().min(1).max(1_024);
+
+export const officeLogin = z.strictObject({
+  system: z.string().min(1).max(40),
+  username: z.string().min(1).max(254),
+  password,
+});
+
+const settings = {
+  aliases: z.array(alias).max(50).optional(),
+  timeZone: timeZone.optional(),
+  office: officeLogin.nullable().optional().describe('Null: a person without an office'),
+  policy: policyName.optional(),
+  features: z
+    .array(z.string().regex(/^[\w.:-]{1,64}$/))
+    .max(50)
+    .optional(),
+};
+
+export const newAccount = z.strictObject({ email, password, displayName: z.string().max(256).optional(), ...settings });
+
+export const accountChange = z.strictObject({
+  password: password.optional(),
+  displayName: z.string().max(256).nullable().optional(),
+  ...settings,
+});
+
+export const accountView = z.object({
+  id: z.string(),
+  email: z.string(),
+  displayName: z.string().nullable(),
+  aliases: z.array(z.string()),
+  timeZone: z.string(),
+  policy: policyName,
+  features: z.array(z.string()),
+  office: z.object({ system: z.string(), username: z.string() }).nullable(),
+});
+
+export const deviceView = z.object({
+  deviceId: z.string(),
+  key: z.string(),
+  pairedAt: z.string(),
+  deviceType: z.string(),
+  userAgent: z.string(),
+  protocolVersion: z.string(),
+  information: z.record(z.string(), z.unknown()),
+  policy: z.object({ name: z.string(), isAccepted: z.boolean() }).nullable(),
+  blocked: z.boolean(),
+  wipe: z.object({ status: z.enum(['none', 'requested', 'done']), scope: z.enum(['account', 'device']).nullable() }),
+});
+
+export const errorBody = z.object({ error: z.string(), message: z.string() });
+export const accountParams = z.object({ email });
+export const deviceParams = z.object({ email, deviceId: z.string().min(1).max(128) });

@@ -1,0 +1,42 @@
+/** What the application needs from the composition root. Everything concrete stays there. */
+import type { FastifyPluginAsync } from 'fastify';
+import type { Registry } from 'prom-client';
+import type { EventStore } from '../adapters/event-log/event-store.port.ts';
+import type { Logger } from '../adapters/log/logger.ts';
+import type { DeviceKey, StreamName, TenantId } from '../domain/shared/ids.ts';
+import type { Accounts } from './services/accounts.ts';
+import type { Devices } from './services/devices.ts';
+import type { Person } from './services/directory.ts';
+import type { SignInService } from './services/sign-in.ts';
+
+/** One question of readiness: resolves when the part works, rejects with a reason an operator understands. */
+export type ReadyCheck = () => Promise<void>;
+
+export interface AppDeps {
+  readonly logger: Logger;
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly adminToken: string;
+  readonly metrics: Registry;
+  readonly accounts: Accounts;
+  readonly devices: Devices;
+  readonly signIn: SignInService;
+  readonly store: EventStore;
+  readonly ready: {
+    readonly checks: Readonly<Record<string, ReadyCheck>>;
+    /** Base URL of the office simulator, in the demo. */
+    readonly office?: string;
+  };
+  /** Systems an account may be connected to. */
+  readonly officeSystems: readonly string[];
+
+  /** `/Microsoft-Server-ActiveSync`, mounted in a scope of its own: no hook or parser of ours runs there. */
+  readonly activesync?: FastifyPluginAsync;
+  /** Each conversation of a device with a collection, as a supporter wants to see it. */
+  readonly conversations?: (person: Person, device: DeviceKey) => Promise<readonly Record<string, unknown>[]>;
+  /** Where an item's stream is; undefined for an item nobody has. */
+  readonly locateItem?: (item: string) => Promise<{ tenant: TenantId; stream: StreamName } | undefined>;
+  /** Crawls the person's office data now; answers with counts. */
+  readonly poll?: (person: Person) => Promise<Record<string, unknown>>;
+  /** Waits until the person's write-back queue is empty; answers with what is left. */
+  readonly writeback?: (person: Person) => Promise<Record<string, unknown>>;
+}

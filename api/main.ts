@@ -1,0 +1,353 @@
+/**
+ * The composition root: the one place that knows concrete adapters. Reads the configuration, starts everything in
+ * order, prints one line when it serves, and stops in the opposite order.
+ */
+import { hkdfSync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { FastifyInstance } from 'fastify';
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import { systemClock } from '../adapters/clock.ts';
+import { keyRing } from '../adapters/crypto/key-ring.ts';
+import { masterKeyFromBase64 } from '../adapters/crypto/master-key.ts';
+import { memoryKeyTable } from '../adapters/crypto/memory.ts';
+import { postgresKeyTable } from '../adapters/crypto/postgres/table.ts';
+import { createEventStore } from '../adapters/event-log/event-store.ts';
+import { memoryEventLog } from '../adapters/event-log/memory.ts';
+import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
+import { createLogger, type Logger } from '../adapters/log/logger.ts';
+import { argon2PasswordCheck, hashPassword } from '../adapters/passwords/argon2.ts';
+import { connectDatabase, type Database } from '../adapters/postgres/connect.ts';
+import { DataDirInUse } from '../adapters/postgres/embedded.ts';
+import { migrate } from '../adapters/postgres/migrate.ts';
+import { migrations } from '../adapters/postgres/migrations/index.ts';
+import { keptSecret, makeMasterKey, makeToken } from '../adapters/secrets/kept-secret.ts';
+import { accountEvents } from '../domain/account/events.ts';
+import { deviceEvents } from '../domain/device/events.ts';
+import { folderEvents } from '../domain/folder/events.ts';
+import { itemEvents } from '../domain/item/events.ts';
+import type { ItemId, TenantId } from '../domain/shared/ids.ts';
+import { itemStream } from '../domain/shared/streams.ts';
+import { eventRegistry } from '../domain/shared/upcast.ts';
+import { syncEvents } from '../domain/sync/events.ts';
+import { accountsView } from '../projections/accounts/project.ts';
+import { AccountsReader } from '../projections/accounts/read.ts';
+import { devicesView } from '../projections/devices/project.ts';
+import { DevicesReader } from '../projections/devices/read.ts';
+import { foldersView } from '../projections/folders/project.ts';
+import { checkpointMigration } from '../projections/runner/checkpoints.ts';
+import { ProjectionRunner } from '../projections/runner/runner.ts';
+import { buildApp } from './app.ts';
+import { type Config, ConfigError, helpText, readConfig } from './config.ts';
+import type { AppDeps } from './deps.ts';
+import { buildEngine, engineProjections } from './engine.ts';
+import { Accounts } from './services/accounts.ts';
+import { ensureDemoPeople } from './services/demo.ts';
+import { Devices } from './services/devices.ts';
+import { Directory } from './services/directory.ts';
+import { createFolders } from './services/folders.ts';
+import { createSignIn } from './services/sign-in.ts';
+
+const stopWithinMs = 4_500;
+const settleWithinMs = 30_000;
+
+interface Running {
+  readonly url: string;
+  /** No new requests, running ones finish, parked ones are answered, then everything below stops. */
+  stop(): Promise<void>;
+}
+
+/** Undoes what was started, the last first; a failing step does not keep the others from running. */
+class Teardown {
+  readonly #steps: { readonly name: string; readonly undo: () => unknown }[] = [];
+
+  add(name: string, undo: () => unknown): void {
+    this.#steps.push({ name, undo });
+  }
+
+  async run(logger: Logger): Promise<void> {
+    for (const { name, undo } of this.#steps.splice(0).reverse()) {
+      try {
+        await undo();
+      } catch (error) {
+        logger.error({ err: error }, `could not stop ${name}`);
+      }
+    }
+  }
+}
+
+async function start(config: Config, logger: Logger, print: (line: string) => void): Promise<Running> {
+  const teardown = new Teardown();
+  try {
+    return await startAll(config, logger, print, teardown);
+  } catch (error) {
+    await teardown.run(logger);
+    throw error;
+  }
+}
+
+async function startAll(
+  config: Config,
+  logger: Logger,
+  print: (line: string) => void,
+  teardown: Teardown,
+): Promise<Running> {
+  if (config.eventLog === 'eventstoredb') {
+    throw new ConfigError('EVENT_LOG=eventstoredb is not available yet; use postgres or memory.');
+  }
+  const tls = await readTls(config);
+  const masterKeyText = config.masterKey ?? (await keptSecret(config.dataDir, 'master.key', makeMasterKey)).value;
+  const token = config.adminToken
+    ? { value: config.adminToken, isNew: false }
+    : await keptSecret(config.dataDir, 'admin.token', makeToken);
+  if (token.isNew) print(`admin token ${token.value}`);
+
+  const database = await connect(config, logger);
+  teardown.add('the database', () => database.close());
+  const { pool } = database;
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+
+  const inMemory = config.eventLog === 'memory';
+  const keys = keyRing({
+    table: inMemory ? memoryKeyTable() : postgresKeyTable({ pool }),
+    master: masterKeyFromBase64(masterKeyText),
+  });
+  const projections = [accountsView(), devicesView(), foldersView(), ...engineProjections(keys)];
+  const viewMigrations = [checkpointMigration, ...projections.flatMap((projection) => projection.migrations)];
+  const known = new Set(migrations.map(({ name }) => name));
+  const done = await migrate(pool, [...migrations, ...viewMigrations.filter(({ name }) => !known.has(name))]);
+  if (done.length > 0) logger.info({ migrations: done }, 'the schema was brought up to date');
+  if (inMemory) await emptyReadModels(db);
+
+  const log = inMemory ? memoryEventLog() : postgresEventLog({ pool });
+  teardown.add('the event log', () => log.close());
+  const store = createEventStore({
+    log,
+    keys,
+    clock: systemClock.instant,
+    events: eventRegistry(accountEvents, deviceEvents, folderEvents, itemEvents, syncEvents),
+  });
+  const runner = new ProjectionRunner({
+    db,
+    store,
+    projections,
+    onError: (error, tenant) => logger.error({ err: error, tenant }, 'a page of events was not projected'),
+  });
+  teardown.add('the projections', () => runner.stop());
+
+  const reader = new AccountsReader(db);
+  const directory = new Directory({ store, reader, projected: runner.projected });
+  teardown.add('the directory', () => directory.close());
+  const settled = async (tenant: TenantId) => {
+    const reached = await runner.waitFor(tenant, await store.head(tenant), settleWithinMs);
+    if (!reached) logger.warn({ tenant }, 'the read models are behind the log');
+  };
+  const accounts = new Accounts({
+    store,
+    directory,
+    reader,
+    keys,
+    clock: systemClock,
+    hashPassword,
+    settled,
+    defaultTimeZone: 'Europe/Oslo',
+  });
+  const devices = new Devices({ store, directory, reader: new DevicesReader(db), clock: systemClock, settled });
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const signIns = new Counter({
+    name: 'mobilesync_sign_ins_total',
+    help: 'Sign-ins by outcome',
+    labelNames: ['outcome'],
+    registers: [metrics],
+  });
+  const signIn = createSignIn({
+    directory,
+    passwords: argon2PasswordCheck(),
+    clock: systemClock,
+    onOutcome: (outcome) => signIns.inc({ outcome }),
+  });
+  await runner.start();
+
+  const engine = buildEngine({
+    db,
+    store,
+    keys,
+    runner,
+    folders: createFolders(store, directory),
+    syncKeySecret: derivedSecret(masterKeyText, 'sync keys'),
+    now: systemClock.instant,
+    onForgedKey: (id) => logger.warn({ device: id.device, collection: id.collection }, 'a forged sync key was sent'),
+    onWithheld: (id, item, reason) => logger.error({ collection: id.collection, item, reason }, 'an item is withheld'),
+  });
+  teardown.add('the engine', () => engine.close());
+
+  // SEAM office: start the simulator when config.demo, the crawler and the write-back workers; give their `poll` and
+  // `writeback` below, the simulator's base URL as `ready.office`, and add their ends to the teardown.
+  const office = undefined as { readonly baseUrl: string } | undefined;
+
+  const deps: AppDeps = {
+    logger,
+    tls,
+    adminToken: token.value,
+    metrics,
+    accounts,
+    devices,
+    signIn,
+    store,
+    ready: {
+      checks: {
+        database: async () => void (await sql`select 1`.execute(db)),
+      },
+      office: office?.baseUrl,
+    },
+    officeSystems: ['24sevenoffice'],
+    // SEAM activesync: the plugin with `/Microsoft-Server-ActiveSync`, built from engine, signIn, directory, devices.
+    activesync: undefined,
+    conversations: async (person, device) => {
+      const rows = await engine.syncView.conversations(person.tenant, device);
+      return rows.map(({ collection, revision, state }) => ({ collection, revision, ...state }));
+    },
+    locateItem: async (item) => {
+      for (const { tenant } of await store.tenants()) {
+        const row = (await engine.itemView.locate(tenant, [item as ItemId])).get(item as ItemId);
+        if (row) return { tenant, stream: itemStream(row.kind, row.item) };
+      }
+      return undefined;
+    },
+  };
+  const app = await buildApp(deps);
+  teardown.add('HTTP', () => closeApp(app));
+
+  if (config.demo) {
+    const more = config.demoUsers;
+    const officeOf = (email: string) => ({ system: '24sevenoffice', username: email, password: 'demo' });
+    const created = await ensureDemoPeople({ accounts, reader, hashPassword, more, officeOf });
+    if (created > 0) logger.info({ created }, 'demo people were created');
+  }
+  const url = await listen(app, config);
+  return { url, stop: () => teardown.run(logger) };
+}
+
+async function connect(config: Config, logger: Logger): Promise<Database> {
+  try {
+    const database = await connectDatabase({
+      databaseUrl: config.databaseUrl,
+      dataDir: config.dataDir,
+      applicationName: 'mobilesync',
+      max: 20,
+      log: (message) => logger.info(message),
+    });
+    try {
+      await database.pool.query('select 1');
+      return database;
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof DataDirInUse) {
+      throw new ConfigError(
+        `DATA_DIR ${config.dataDir} is used by another running MobileSync; stop it or choose another.`,
+      );
+    }
+    if (config.databaseUrl === undefined) throw error;
+    throw new ConfigError(`DATABASE_URL names a database that cannot be used: ${(error as Error).message}.`);
+  }
+}
+
+/** A log in memory begins anew, so what was read from an older one goes. What has events of its own is left alone. */
+async function emptyReadModels(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql<{ held: boolean }>`select exists (select from events) as held`.execute(db);
+  if (rows[0]?.held) {
+    throw new ConfigError('EVENT_LOG=memory needs a database without events; choose another DATA_DIR or DATABASE_URL.');
+  }
+  const tables = await sql<{ name: string }>`
+    select tablename as name from pg_tables
+    where schemaname = current_schema() and tablename not like 'kysely%'
+      and tablename not in ('events', 'streams', 'tenants', 'data_keys')
+  `.execute(db);
+  const names = tables.rows.map(({ name }) => sql.id(name));
+  if (names.length > 0) await sql`truncate ${sql.join(names)}`.execute(db);
+}
+
+async function readTls(config: Config): Promise<AppDeps['tls']> {
+  if (!config.tls) return undefined;
+  const read = async (name: string, file: string) => {
+    try {
+      return await readFile(file, 'utf8');
+    } catch (error) {
+      throw new ConfigError(`${name} names a file that cannot be read: ${(error as Error).message}.`);
+    }
+  };
+  return { cert: await read('TLS_CERT', config.tls.certFile), key: await read('TLS_KEY', config.tls.keyFile) };
+}
+
+/** A secret of our own for one purpose, the same after every restart. */
+function derivedSecret(masterKey: string, purpose: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', Buffer.from(masterKey, 'base64'), '', `mobilesync ${purpose}`, 32));
+}
+
+async function listen(app: FastifyInstance, config: Config): Promise<string> {
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') throw new ConfigError(`PORT ${config.port} is in use already; choose another.`);
+    if (code === 'EACCES') throw new ConfigError(`PORT ${config.port} may not be used by this user; choose another.`);
+    if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL') {
+      throw new ConfigError(`HOST ${config.host} is no address of this machine.`);
+    }
+    throw error;
+  }
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : config.port;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  return `${config.tls ? 'https' : 'http'}://${host}:${port}`;
+}
+
+/** Running requests get most of the time there is; then their connections are cut. */
+async function closeApp(app: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), 2_500);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+async function main(): Promise<void> {
+  if (process.argv.includes('--help')) {
+    console.log(helpText());
+    return;
+  }
+  const config = readConfig(process.env);
+  const logger = createLogger(config.logLevel);
+  let running: Promise<Running> | undefined;
+  let isStopping = false;
+  const stop = async (signal: string) => {
+    if (isStopping) return;
+    isStopping = true;
+    logger.info({ signal }, 'stopping');
+    setTimeout(() => process.exit(1), stopWithinMs).unref();
+    // A start under way is finished first: what it began must be ended in order.
+    await (await running?.catch(() => undefined))?.stop();
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+
+  running = start(config, logger, console.log);
+  const { url } = await running;
+  if (!isStopping) console.log(`ready ${url}`);
+}
+
+try {
+  await main();
+} catch (error) {
+  if (error instanceof ConfigError) {
+    console.error(error.message);
+    process.exit(2);
+  }
+  console.error(error);
+  process.exit(1);
+}

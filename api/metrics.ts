@@ -1,0 +1,40 @@
+import type { FastifyPluginAsync } from 'fastify';
+import { Histogram } from 'prom-client';
+import { equalSecrets } from '../adapters/secrets/equal.ts';
+import { bearerOf } from './admin/bearer.ts';
+import type { AppDeps } from './deps.ts';
+import { fail } from './errors.ts';
+
+/** `/metrics` as Prometheus text, for loopback or with the admin token. */
+export const metricsPlugin: FastifyPluginAsync<{ deps: Pick<AppDeps, 'metrics' | 'adminToken'> }> = async (
+  app,
+  { deps },
+) => {
+  app.get('/metrics', async (request, reply) => {
+    const token = bearerOf(request.headers.authorization);
+    const isAllowed = isLoopback(request.ip) || (token !== undefined && equalSecrets(token, deps.adminToken));
+    if (!isAllowed) {
+      reply.header('www-authenticate', 'Bearer');
+      return fail(reply, 401, 'unauthorized', 'Metrics are for loopback, or need the bearer token ADMIN_TOKEN.');
+    }
+    return reply.type(deps.metrics.contentType).send(await deps.metrics.metrics());
+  });
+};
+
+function isLoopback(ip: string): boolean {
+  return ip === '::1' || ip.startsWith('127.') || ip.startsWith('::ffff:127.');
+}
+
+/** Durations of requests in seconds, by route; for the routes whose plugin asks for it. */
+export function requestDurations(metrics: AppDeps['metrics']): Histogram<'route' | 'method' | 'status'> {
+  const name = 'mobilesync_http_request_duration_seconds';
+  const present = metrics.getSingleMetric(name);
+  if (present) return present as Histogram<'route' | 'method' | 'status'>;
+  return new Histogram({
+    name,
+    help: 'Duration of HTTP requests by route',
+    labelNames: ['route', 'method', 'status'],
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers: [metrics],
+  });
+}
