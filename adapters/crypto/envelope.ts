@@ -1,5 +1,5 @@
 /** AES-256-GCM as a self-describing envelope: version byte ‖ nonce (12) ‖ ciphertext ‖ tag (16). */
-import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type KeyObject, randomFillSync } from 'node:crypto';
 
 const version = 1;
 const nonceBytes = 12;
@@ -25,8 +25,11 @@ function nonce(): Buffer {
   return pool.subarray(used - nonceBytes, used);
 }
 
-/** `aad` is authenticated and not part of the result. A random nonce allows 2^32 seals with one key. */
-export function sealWith(key: Uint8Array, plain: Uint8Array, aad: string): Buffer {
+/**
+ * A `KeyObject` is several times faster than the bytes of a key, which would be made into one at every call.
+ * `aad` is authenticated and not part of the result. A random nonce allows 2^32 seals with one key.
+ */
+export function sealWith(key: KeyObject, plain: Uint8Array, aad: string): Buffer {
   const iv = nonce();
   const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: tagBytes });
   cipher.setAAD(Buffer.from(aad, 'utf8'));
@@ -40,7 +43,7 @@ export function sealWith(key: Uint8Array, plain: Uint8Array, aad: string): Buffe
 }
 
 /** @throws SealBroken */
-export function openWith(key: Uint8Array, sealed: Uint8Array, aad: string): Buffer {
+export function openWith(key: KeyObject, sealed: Uint8Array, aad: string): Buffer {
   if (sealed.byteLength < overhead || sealed[0] !== version) throw new SealBroken('these bytes were never sealed');
   const iv = sealed.subarray(1, 1 + nonceBytes);
   const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: tagBytes });

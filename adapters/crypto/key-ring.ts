@@ -1,5 +1,5 @@
 /** The `KeyRing` over any table of wrapped keys, with a cache of unwrapped ones. */
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { SubjectId, TenantId } from '../../domain/shared/ids.ts';
 import type { DataKey, KeyRing } from '../crypto.port.ts';
@@ -33,7 +33,7 @@ export interface KeyRingOptions {
 }
 
 interface UnwrappedKey {
-  readonly key: Uint8Array;
+  readonly key: KeyObject;
   readonly dataKey: DataKey;
 }
 
@@ -46,7 +46,7 @@ export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 
   let generation = 0;
   const nameOf = (tenant: TenantId, subject: SubjectId): string => `${tenant}\n${subject}`;
 
-  function wrap(tenant: TenantId, subject: SubjectId, owner: SubjectId, key: Uint8Array, ownerKey?: Uint8Array) {
+  function wrap(tenant: TenantId, subject: SubjectId, owner: SubjectId, key: Uint8Array, ownerKey?: KeyObject) {
     const name = nameOf(tenant, subject);
     return { subject, owner, wrapped: ownerKey ? sealWith(ownerKey, key, `key\n${name}`) : master.wrap(key, name) };
   }
@@ -62,7 +62,8 @@ export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 
       const name = nameOf(tenant, subject);
       const owner = row.owner === subject ? undefined : unwrap(row.owner);
       if (row.owner !== subject && !owner) return undefined;
-      const key = owner ? openWith(owner.key, row.wrapped, `key\n${name}`) : master.unwrap(row.wrapped, name);
+      const bytes = owner ? openWith(owner.key, row.wrapped, `key\n${name}`) : master.unwrap(row.wrapped, name);
+      const key = createSecretKey(bytes);
       const unwrapped = { key, dataKey: dataKey(tenant, subject, key) };
       known.set(subject, unwrapped);
       if (readIn === generation) cache.set(name, unwrapped);
@@ -139,7 +140,7 @@ export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 
   };
 }
 
-function dataKey(tenant: TenantId, subject: SubjectId, key: Uint8Array): DataKey {
+function dataKey(tenant: TenantId, subject: SubjectId, key: KeyObject): DataKey {
   // The key's name is authenticated with every payload, so a row of another subject cannot stand in for this one.
   const prefix = `data\n${tenant}\n${subject}\n`;
   return {

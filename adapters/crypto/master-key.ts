@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { keyBytes, openWith, sealWith } from './envelope.ts';
 
@@ -12,7 +12,7 @@ export interface MasterKey {
 /** @throws Error unless there are 32 bytes. */
 export function masterKey(bytes: Uint8Array): MasterKey {
   if (bytes.byteLength !== keyBytes) throw new Error(`a master key has ${keyBytes} bytes`);
-  const key = Uint8Array.from(bytes);
+  const key = createSecretKey(bytes);
   return {
     wrap: (plain, name) => sealWith(key, plain, `master\n${name}`),
     unwrap: (wrapped, name) => openWith(key, wrapped, `master\n${name}`),
