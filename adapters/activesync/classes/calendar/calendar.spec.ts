@@ -220,11 +220,30 @@ describe('the exceptions of a series', () => {
     expect(parsed(later, change(series, 161)).cleared).toEqual(['exceptions']);
     const same = data(el(Calendar.StartTime, '20260302T080000Z'), el(Calendar.EndTime, '20260302T090000Z'), weekly);
     expect(parsed(same, change(series, 161))).toEqual({ set: {}, cleared: [] });
+    // A phone abroad names its own zone: the same instant, another zone for the occurrences to come.
+    const abroad = data(el(Calendar.Timezone, encodeZone('America/New_York', 2026)), ...same.children);
+    const { set, cleared } = parsed(abroad, change(series, 161));
+    expect(cleared).toEqual([]);
+    expect(set.timeZone).toBe('America/New_York');
+    expect(Object.keys(set.exceptions!)).toEqual(['2026-03-09T07:00:00.000Z', '2026-03-16T07:00:00.000Z']);
     const shorter = el(Calendar.Recurrence, [...weekly.children, el(Calendar.Until, '20260601T070000Z')]);
     expect(parsed(data(shorter), change(series, 161))).toEqual({
       set: { recurrence: { ...series.recurrence, until: '2026-06-01T07:00:00.000Z' } },
       cleared: [],
     });
+  });
+});
+
+describe('a series with more exceptions than the wire takes', () => {
+  it('tells the latest, and keeps the others when the device repeats what it was told', () => {
+    const keys = Array.from({ length: 300 }, (_, week) =>
+      new Date(Date.UTC(2026, 2, 2) + week * 7 * 86_400_000).toISOString().slice(0, 10),
+    );
+    const exceptions = Object.fromEntries(keys.map((key) => [key, { deleted: true as const }]));
+    const many = { ...allDaySeries, exceptions };
+    const wire = render(many);
+    expect(child(wire, Calendar.Exceptions)!.children).toHaveLength(256);
+    expect(parsed(wire, change(many))).toEqual({ set: {}, cleared: [] });
   });
 });
 
@@ -333,6 +352,13 @@ describe('what is left out and what is empty', () => {
     expect(parsed(data(), { ...change(known), supported }).cleared.toSorted()).toEqual(['location', 'reminderMinutes']);
     expect(parsed(data(), { ...change(known), supported: new Set() }).cleared).toEqual([]);
     expect(parsed(data(), { ...change(known, 161), supported }).cleared).toEqual([]);
+  });
+});
+
+describe('two changes', () => {
+  it('are not set at odds by the stamps that devices put on them', () => {
+    const stamped = data(el(Calendar.DtStamp, '20260504T070000Z'), el(Calendar.Subject, 'New'));
+    expect(parsed(stamped, change({ ...series, dtStamp: '2026-01-01T00:00:00.000Z' })).set).toEqual({ subject: 'New' });
   });
 });
 

@@ -11,6 +11,7 @@ import { childrenOf, type Element, textOf } from '../../wbxml/element.ts';
 import type { ParseContext } from '../port.ts';
 import { originalStartIn, parseOccurrence } from './parse-occurrence.ts';
 import { Refusal } from './refusal.ts';
+import { exceptionsUntold } from './render.ts';
 import type { TimeFrame } from './times.ts';
 import { booleanOf } from './wire-values.ts';
 
@@ -35,7 +36,7 @@ export function parseExceptions(
   context: ExceptionsContext,
 ): Exceptions | Refusal {
   const { frame, known } = context;
-  const read: Exceptions = {};
+  const read: Exceptions = exceptionsUntold(known);
   const exceptions = childrenOf(element, Calendar.Exception);
   if (exceptions.length > exceptionsMax) return new Refusal('Too many exceptions');
   for (const exception of exceptions) {
@@ -74,7 +75,9 @@ export function rekeyed(
   exceptions: Readonly<Exceptions>,
   before: AppointmentFields,
   after: AppointmentFields,
-): Exceptions {
+): Readonly<Exceptions> {
+  const isSame = (name: 'start' | 'allDay' | 'timeZone'): boolean => (before[name] ?? false) === (after[name] ?? false);
+  if (isSame('start') && isSame('allDay') && isSame('timeZone')) return exceptions;
   const moved: Exceptions = {};
   for (const [key, exception] of Object.entries(exceptions)) {
     moved[occurrenceKey(after, onDay(key, before, after), zoneArithmetic) ?? key] = exception;

@@ -44,8 +44,13 @@ class Draft {
 
   put<N extends Name>(name: N, value: AppointmentFields[N] | null | undefined): void {
     if (value === undefined) return;
-    if (value === null) this.cleared.add(name);
-    else this.set[name] = value;
+    if (value === null) {
+      this.cleared.add(name);
+      delete this.set[name];
+    } else {
+      this.cleared.delete(name);
+      this.set[name] = value;
+    }
   }
 
   /** The field as it will be. */
@@ -214,7 +219,7 @@ function readSeries(data: Element, draft: Draft, context: ParseContext): Refusal
     frame,
     version: context.version,
     bodyPreferences: context.bodyPreferences,
-    known: known?.exceptions,
+    known: known?.exceptions && rekeyed(known.exceptions, known, draft.whole()),
   });
   if (read instanceof Refusal) return read;
   draft.put('exceptions', Object.keys(read).length === 0 ? null : read);
@@ -228,12 +233,11 @@ function readSeries(data: Element, draft: Draft, context: ParseContext): Refusal
  */
 function keepExceptions(known: AppointmentFields, draft: Draft, { version }: ParseContext): void {
   const after = draft.whole();
-  const sameTimes = (['start', 'end', 'allDay', 'timeZone'] as const).every((name) =>
-    sameValue(known[name], after[name]),
-  );
+  const isSame = (name: 'start' | 'end' | 'allDay' | 'timeZone'): boolean => sameValue(known[name], after[name]);
   const samePattern = sameValue(patternOf(known), patternOf(after));
-  if (sameTimes && samePattern) return;
-  draft.put('exceptions', version >= 160 ? null : rekeyed(known.exceptions ?? {}, known, after));
+  const sameTimes = isSame('start') && isSame('end') && isSame('allDay');
+  if (version >= 160 && !(sameTimes && samePattern)) draft.put('exceptions', null);
+  else draft.put('exceptions', rekeyed(known.exceptions ?? {}, known, after));
 }
 
 function patternOf({ recurrence }: AppointmentFields): unknown {
@@ -261,7 +265,8 @@ function readValues(data: Element, draft: Draft, context: ParseContext): void {
   if (known?.uid === undefined) {
     draft.put('uid', saidText(data, Calendar.UID) ?? saidText(data, Calendar.ClientUid) ?? undefined);
   }
-  draft.put('dtStamp', saidInstant(data, Calendar.DtStamp) ?? undefined);
+  // Each change brings a stamp of its own: taken for a value, it would set any two changes at odds.
+  if (known === undefined) draft.put('dtStamp', saidInstant(data, Calendar.DtStamp) ?? undefined);
   if (context.version < 140) return;
   draft.put('disallowNewTimeProposal', saidBoolean(data, Calendar.DisallowNewTimeProposal));
   draft.put('responseRequested', saidBoolean(data, Calendar.ResponseRequested));

@@ -7,7 +7,7 @@ import type { Sensitivity } from '../../../../domain/item/fields.ts';
 /** Reads the same to a Norwegian, a Dane and a Swede. */
 export const neutralSubject = 'Privat';
 
-export function isPrivate(sensitivity: Sensitivity | undefined): boolean {
+function isPrivate(sensitivity: Sensitivity | undefined): boolean {
   return sensitivity === 'private' || sensitivity === 'confidential';
 }
 

@@ -10,7 +10,7 @@ import type { Tag } from '../../wbxml/element.ts';
 import type { WbxmlWriter } from '../../wbxml/writer.port.ts';
 import { renderBody, renderNativeBodyType } from '../body.ts';
 import type { RenderContext } from '../port.ts';
-import { isPrivate, withoutPrivateMatters } from './private-matters.ts';
+import { withoutPrivateMatters } from './private-matters.ts';
 import { renderRecurrence } from './render-recurrence.ts';
 import { renderTime } from './times.ts';
 import { attendeeStatuses, attendeeTypes, busyStatuses, compactOf, sensitivities } from './wire-values.ts';
@@ -19,7 +19,6 @@ import { attendeeStatuses, attendeeTypes, busyStatuses, compactOf, sensitivities
 export function renderAppointment(writer: WbxmlWriter, whole: AppointmentFields, context: RenderContext): void {
   const zoned = isTimeZone(whole.timeZone) ? whole : { ...whole, timeZone: context.timeZone };
   const fields = context.foreign ? withoutPrivateMatters(zoned) : zoned;
-  const isMasked = context.foreign === true && isPrivate(whole.sensitivity);
   const floatingDays = context.version >= 160;
   const allDay = fields.allDay === true;
   const zone = fields.timeZone as TimeZoneName;
@@ -33,7 +32,7 @@ export function renderAppointment(writer: WbxmlWriter, whole: AppointmentFields,
   renderLocation(writer, fields.location, context);
   element(writer, Calendar.EndTime, renderTime(fields.end, allDay, zone, floatingDays));
   if (fields.recurrence) renderRecurrence(writer, fields.recurrence, fields, context.version);
-  if (!isMasked) renderBody(writer, fields.body, context);
+  renderBody(writer, fields.body, context);
   renderCategories(writer, fields.categories);
   element(writer, Calendar.Sensitivity, indexText(sensitivities, fields.sensitivity));
   element(writer, Calendar.BusyStatus, busyText(fields.busyStatus, context));
@@ -41,7 +40,7 @@ export function renderAppointment(writer: WbxmlWriter, whole: AppointmentFields,
   element(writer, Calendar.Reminder, numberText(fields.reminderMinutes));
   if (fields.recurrence && fields.exceptions) renderExceptions(writer, fields, context);
   element(writer, Calendar.MeetingStatus, meetingStatusText(fields));
-  if (!isMasked) renderNativeBodyType(writer, fields.body);
+  renderNativeBodyType(writer, fields.body);
   if (context.version >= 140) renderResponse(writer, fields);
 }
 
@@ -151,15 +150,23 @@ function renderResponse(writer: WbxmlWriter, fields: AppointmentFields): void {
 /** An Exceptions element holds at most 256 (MS-ASCAL 2.2.2.21); the latest matter. */
 const exceptionsMax = 256;
 
+type Exceptions = NonNullable<AppointmentFields['exceptions']>;
+
+function exceptionsInOrder(exceptions: Exceptions | undefined): [string, Exceptions[string]][] {
+  return Object.entries(exceptions ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** The exceptions that no device is told of, being too many: a device that leaves them out does not mean it. */
+export function exceptionsUntold(exceptions: Exceptions | undefined): Exceptions {
+  return Object.fromEntries(exceptionsInOrder(exceptions).slice(0, -exceptionsMax));
+}
+
 function renderExceptions(writer: WbxmlWriter, fields: AppointmentFields, context: RenderContext): void {
   const zone = fields.timeZone as TimeZoneName;
   const allDay = fields.allDay === true;
   const floatingDays = context.version >= 160;
-  const rendered = Object.entries(fields.exceptions ?? {})
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .slice(-exceptionsMax);
   writer.open(Calendar.Exceptions);
-  for (const [key, exception] of rendered) {
+  for (const [key, exception] of exceptionsInOrder(fields.exceptions).slice(-exceptionsMax)) {
     const original = renderTime(key, allDay, zone, floatingDays);
     if (original === undefined) continue;
     writer.open(Calendar.Exception);
