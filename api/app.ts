@@ -50,6 +50,11 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   app.setErrorHandler(onError);
   app.setNotFoundHandler(onNotFound);
 
+  // Before the server waits for its running requests: a parked one would keep it waiting for an hour.
+  app.addHook('preClose', async () => {
+    await deps.shutdown?.();
+  });
+
   await app.register(healthPlugin, { deps });
   await app.register(metricsPlugin, { deps });
   await app.register(adminPlugin, { prefix: '/admin', deps });

@@ -31,6 +31,8 @@ export interface AppDeps {
 
   /** `/Microsoft-Server-ActiveSync`, mounted in a scope of its own: no hook or parser of ours runs there. */
   readonly activesync?: FastifyPluginAsync;
+  /** Called when the server stops taking requests: every parked one (Ping, Sync with a wait) is to be answered now. */
+  readonly shutdown?: () => Promise<void> | void;
   /** Each conversation of a device with a collection, as a supporter wants to see it. */
   readonly conversations?: (person: Person, device: DeviceKey) => Promise<readonly Record<string, unknown>[]>;
   /** Where an item's stream is; undefined for an item nobody has. */

@@ -4,6 +4,7 @@
  */
 import { hkdfSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
@@ -16,6 +17,7 @@ import { createEventStore } from '../adapters/event-log/event-store.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
+import { type OfficeSimulator, startOfficeSimulator } from '../adapters/office-24sevenoffice/simulator/start.ts';
 import { argon2PasswordCheck, hashPassword } from '../adapters/passwords/argon2.ts';
 import { connectDatabase, type Database } from '../adapters/postgres/connect.ts';
 import { DataDirInUse } from '../adapters/postgres/embedded.ts';
@@ -182,9 +184,13 @@ async function startAll(
   });
   teardown.add('the engine', () => engine.close());
 
-  // SEAM office: start the simulator when config.demo, the crawler and the write-back workers; give their `poll` and
-  // `writeback` below, the simulator's base URL as `ready.office`, and add their ends to the teardown.
-  const office = undefined as { readonly baseUrl: string } | undefined;
+  const simulator = config.demo ? await startSimulator(config) : undefined;
+  if (simulator) {
+    teardown.add('the office simulator', () => simulator.close());
+    print(`office ${simulator.url}`);
+  }
+  // SEAM office: the crawler and the write-back workers start here, against `simulator.urls` in the demo; their ends
+  // go into the teardown, their `poll` and `writeback` into the dependencies below.
 
   const deps: AppDeps = {
     logger,
@@ -199,11 +205,13 @@ async function startAll(
       checks: {
         database: async () => void (await sql`select 1`.execute(db)),
       },
-      office: office?.baseUrl,
+      office: simulator?.url,
     },
     officeSystems: ['24sevenoffice'],
     // SEAM activesync: the plugin with `/Microsoft-Server-ActiveSync`, built from engine, signIn, directory, devices.
     activesync: undefined,
+    // SEAM activesync: ends every parked Ping and Sync.
+    shutdown: undefined,
     conversations: async (person, device) => {
       const rows = await engine.syncView.conversations(person.tenant, device);
       return rows.map(({ collection, revision, state }) => ({ collection, revision, ...state }));
@@ -281,6 +289,14 @@ async function readTls(config: Config): Promise<AppDeps['tls']> {
     }
   };
   return { cert: await read('TLS_CERT', config.tls.certFile), key: await read('TLS_KEY', config.tls.keyFile) };
+}
+
+/** The office of the demo: keeps its records beside ours, and knows as many people as the demo has. */
+async function startSimulator(config: Config): Promise<OfficeSimulator> {
+  const directory = path.join(config.dataDir, 'office');
+  const simulator = await startOfficeSimulator({ nowMs: systemClock.nowMs, directory });
+  simulator.addEmptyPeople(config.demoUsers);
+  return simulator;
 }
 
 /** A secret of our own for one purpose, the same after every restart. */
