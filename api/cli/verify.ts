@@ -40,14 +40,18 @@ export async function runVerify(
         },
       });
       findings += report.findings;
-      print(`${tenant}: ${report.events} events in ${report.streams} streams, ${report.findings} findings`);
+      print(`${tenant}: ${report.events} events in ${report.streams} streams, ${count(report.findings)}`);
     }
-    print(findings === 0 ? 'everything holds' : `${findings} findings`);
+    print(findings === 0 ? 'everything holds' : count(findings));
     return findings === 0 ? 0 : 1;
   } finally {
     await log.close();
     await database.close();
   }
+}
+
+function count(findings: number): string {
+  return findings === 1 ? '1 finding' : `${findings} findings`;
 }
 
 if (import.meta.main) process.exitCode = await runVerify(process.env, process.argv.slice(2), console.log);

@@ -45,6 +45,11 @@ export const queries = {
     text: `select last_revision, last_position, repeated
       from append_events_one_by_one($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
   },
+  revisions: {
+    name: 'stream_revisions',
+    text: `select tenant, stream, revision from streams
+      join unnest($1::text[], $2::text[]) as asked (tenant, stream) using (tenant, stream)`,
+  },
   readStream: {
     name: 'read_stream',
     text: `select ${columns} from events where tenant = $1 and stream = $2 and revision >= $3
@@ -134,15 +139,40 @@ export function postgresEventLog({ pool }: { readonly pool: pg.Pool }): EventLog
     return { kind: 'appended', commits: committed };
   }
 
-  /** Halves what did not go together until the unusual call stands alone. */
+  /** The calls of which some stream is not at the revision they expect. */
+  async function staleOf(calls: readonly Call[]): Promise<Set<Call>> {
+    const all = calls.flatMap(({ tenant, writes }) => writes.map(({ stream }) => ({ tenant, stream })));
+    const found = await rows<[string, string, number]>(queries.revisions, [
+      all.map((one) => one.tenant),
+      all.map((one) => one.stream),
+    ]);
+    const revisions = new Map(found.map(([tenant, stream, revision]) => [`${tenant}\n${stream}`, revision]));
+    return new Set(
+      calls.filter(({ tenant, writes }) =>
+        writes.some((write) => (revisions.get(`${tenant}\n${write.stream}`) ?? -1) !== write.expectedRevision),
+      ),
+    );
+  }
+
+  /** Together where that goes; the unusual ones are found by their streams, or else by halving, and go alone. */
   async function store(calls: readonly Call[]): Promise<PromiseSettledResult<AppendOutcome>[]> {
     if (calls.length === 1 && !distinctStreams(calls[0]!)) return Promise.allSettled([appendOneByOne(calls[0]!)]);
     const [together] = await Promise.allSettled([appendAtOnce(calls)]);
     if (together.status === 'rejected') return calls.map(() => together);
     if (together.value) return together.value.map((value) => ({ status: 'fulfilled', value }));
     if (calls.length === 1) return Promise.allSettled([appendOneByOne(calls[0]!)]);
-    const half = calls.length >> 1;
-    return [...(await store(calls.slice(0, half))), ...(await store(calls.slice(half)))];
+
+    const stale = await staleOf(calls);
+    if (stale.size === 0) {
+      const half = calls.length >> 1;
+      return [...(await store(calls.slice(0, half))), ...(await store(calls.slice(half)))];
+    }
+    const results = new Map<Call, PromiseSettledResult<AppendOutcome>>();
+    const usual = calls.filter((call) => !stale.has(call));
+    const stored = usual.length > 0 ? await store(usual) : [];
+    for (const [index, call] of usual.entries()) results.set(call, stored[index]!);
+    for (const call of stale) results.set(call, (await Promise.allSettled([appendOneByOne(call)]))[0]!);
+    return calls.map((call) => results.get(call)!);
   }
 
   const queue = lanes<Call, AppendOutcome>({ lanes: laneCount, maxWaiting, take: fitTogether, work: store });
