@@ -10,6 +10,8 @@ officeContract('24SevenOffice over SOAP', async () => {
   const simulator = await startOfficeSimulator({ nowMs: Date.now, demo: false, quotaPerHour: null, loseMs: 20 });
   simulator.addPerson({ email: 'kari@demo.example', password: 'demo', displayName: 'Kari Nordmann' });
   simulator.addPerson({ email: 'ola@demo.example', password: 'demo', displayName: 'Ola Nordmann' });
+  simulator.addPerson({ email: 'per@demo.example', password: 'demo', displayName: 'Per Demo' });
+  simulator.share('kari@demo.example', 'per@demo.example', 'freeBusy');
   simulator.share('kari@demo.example', 'ola@demo.example', 'readWrite');
   simulator.share('ola@demo.example', 'kari@demo.example', 'read');
   const office = create24SevenOffice({

@@ -9,7 +9,7 @@ export type ContractFault = 'unavailable' | 'quota' | 'lost' | 'lostAnswer';
 
 /**
  * An office to test. It has kari@demo.example and ola@demo.example, password `demo`, with nothing in their folders;
- * Ola may change Kari's calendar and Kari may read Ola's.
+ * Ola may change Kari's calendar, Kari may read Ola's, and per@demo.example may see when Kari is busy.
  */
 export interface OfficeUnderTest {
   readonly office: OfficeSystem;
@@ -213,6 +213,27 @@ export function officeContract(name: string, makeOffice: () => Promise<OfficeUnd
       expect((await office.get(kari, await own('appointment'), id))?.id).toBe(id);
       const olaCalendar = (await office.listCollections(kari)).find(({ owner }) => owner === 'ola@demo.example')!;
       await expect(office.create(kari, olaCalendar, samples.appointment, nextKey())).rejects.toBeInstanceOf(Refused);
+    });
+
+    it('shows to those who may know no more only when somebody is busy', async () => {
+      const per = await office.open({ username: 'per@demo.example', password: 'demo' });
+      const { id } = await create('appointment');
+      const calendar = (await office.listCollections(per)).find(({ owner }) => owner === 'kari@demo.example')!;
+      expect(calendar.access).toBe('freeBusy');
+      const { start, end, timeZone, recurrence } = samples.appointment;
+      expect((await office.get(per, calendar, id))?.fields).toEqual({
+        start,
+        end,
+        timeZone,
+        recurrence,
+        exceptions: {
+          '2026-04-03T07:00:00.000Z': { deleted: true },
+          '2026-04-10T07:00:00.000Z': {
+            changed: { start: '2026-04-10T09:00:00.000Z', end: '2026-04-10T10:00:00.000Z' },
+          },
+        },
+      });
+      await expect(office.delete(per, calendar, id)).rejects.toBeInstanceOf(Refused);
     });
 
     it('refuses an appointment that ends before it starts', async () => {

@@ -20,6 +20,15 @@ export function officePatch(kind: OfficeKind, ours: Fields, seen: Fields | undef
       set[name] = kind === 'appointment' ? keepFiner(name, ours, is) : is;
     }
   }
+  // Without recurrence our exceptions had no meaning to the office; they must not come to life with the office's.
+  if (
+    kind === 'appointment' &&
+    'recurrence' in set &&
+    now.exceptions === undefined &&
+    !cleared.includes('exceptions')
+  ) {
+    if (ours.exceptions !== undefined) cleared.push('exceptions');
+  }
   return { set, cleared };
 }
 
@@ -50,6 +59,7 @@ function mergeExceptions(before: Partial<AppointmentFields>, office: Readonly<Re
     // What of our occurrence the office can hold is the office's to say; the rest stays ours.
     const inOffice = normalise('appointment', {
       ...before,
+      recurrence: before.recurrence ?? { frequency: 'daily' },
       exceptions: { [original]: known },
     }).exceptions?.[original];
     const owned = inOffice !== undefined && 'changed' in inOffice ? inOffice.changed : {};

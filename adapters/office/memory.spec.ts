@@ -14,6 +14,8 @@ officeContract('the office in memory', async () => {
   });
   office.addPerson({ email: 'kari@demo.example', password: 'demo', displayName: 'Kari Nordmann' });
   office.addPerson({ email: 'ola@demo.example', password: 'demo', displayName: 'Ola Nordmann' });
+  office.addPerson({ email: 'per@demo.example', password: 'demo', displayName: 'Per Demo' });
+  office.share('kari@demo.example', 'per@demo.example', 'freeBusy');
   office.share('kari@demo.example', 'ola@demo.example', 'readWrite');
   office.share('ola@demo.example', 'kari@demo.example', 'read');
   return {

@@ -1,16 +1,10 @@
+import type { AppointmentFields } from '../../domain/appointment/fields.ts';
 import type { ContactFields } from '../../domain/contact/fields.ts';
 import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import type { Instant, TimeZoneName } from '../../domain/shared/ids.ts';
-import {
-  AuthenticationFailed,
-  NotFound,
-  OutcomeUnknown,
-  QuotaExceeded,
-  Refused,
-  SessionExpired,
-  Unavailable,
-} from './errors.ts';
+import { AuthenticationFailed, NotFound, OutcomeUnknown, Refused } from './errors.ts';
 import { externalKeyMaxLength } from './limits.ts';
+import { type FakeOfficeCall, type FakeOfficeFault, type FakeOfficeOperation, meetFault } from './memory-faults.ts';
 import { hashOfNormalised, normalise, officeFields, officeHash, unsupportedFields } from './normalise.ts';
 import type {
   OfficeAccess,
@@ -31,35 +25,7 @@ import type {
 } from './port.ts';
 import { isTimeZone, minuteInstant } from './time.ts';
 
-export type FakeOfficeOperation =
-  | 'open'
-  | 'listCollections'
-  | 'list'
-  | 'get'
-  | 'findByExternalKey'
-  | 'create'
-  | 'update'
-  | 'delete'
-  | 'searchDirectory';
-
-/**
- * How a call goes wrong. `lost`: the request never arrived, a write's caller cannot know; `lostAnswer`: a write was
- * done and its answer lost; `emptyList`: a listing comes back empty as if it were whole.
- */
-export type FakeOfficeFault =
-  | 'unavailable'
-  | 'sessionExpired'
-  | 'quota'
-  | 'refused'
-  | 'lost'
-  | 'lostAnswer'
-  | 'emptyList';
-
-export interface FakeOfficeCall {
-  readonly operation: FakeOfficeOperation;
-  readonly owner: string;
-  readonly kind?: OfficeKind;
-}
+export type { FakeOfficeCall, FakeOfficeFault, FakeOfficeOperation } from './memory-faults.ts';
 
 export interface FakeOfficeOptions {
   /** Milliseconds since 1970, from a virtual clock. */
@@ -276,25 +242,8 @@ export class FakeOffice implements OfficeSystem {
   #fault(call: FakeOfficeCall): FakeOfficeFault | undefined {
     this.calls[call.operation] = (this.calls[call.operation] ?? 0) + 1;
     const fault = this.#options.fault?.(call);
-    const writes = call.operation === 'create' || call.operation === 'update' || call.operation === 'delete';
-    switch (fault) {
-      case 'unavailable':
-        throw new Unavailable('The office does not answer');
-      case 'sessionExpired':
-        throw new SessionExpired('The session has ended');
-      case 'quota':
-        throw new QuotaExceeded(new Date(this.#options.nowMs() + 3_600_000).toISOString() as Instant);
-      case 'refused':
-        throw new Refused('refused as asked');
-      case 'lost':
-        if (writes) throw new OutcomeUnknown(`No answer to ${call.operation}`);
-        throw new Unavailable('No answer');
-      case 'lostAnswer':
-        if (!writes) throw new Unavailable('No answer');
-        return fault;
-      default:
-        return fault;
-    }
+    if (fault !== undefined) meetFault(fault, call, this.#options.nowMs());
+    return fault;
   }
 
   #collections(session: OfficeSession): readonly OfficeCollection[] {
@@ -377,7 +326,18 @@ export class FakeOffice implements OfficeSystem {
   }
 }
 
-const shownWhenBusy = ['start', 'end', 'allDay', 'timeZone', 'recurrence', 'busyStatus'];
+const shownWhenBusy = ['start', 'end', 'allDay', 'timeZone', 'recurrence', 'exceptions', 'busyStatus'];
 
-const freeBusy = (fields: Fields): Fields =>
+const only = (fields: object): Fields =>
   Object.fromEntries(Object.entries(fields).filter(([name]) => shownWhenBusy.includes(name)));
+
+function freeBusy(fields: Fields): Fields {
+  const shown = only(fields);
+  const exceptions = shown.exceptions as AppointmentFields['exceptions'];
+  if (exceptions === undefined) return shown;
+  const times = Object.entries(exceptions).map(([original, each]) => [
+    original,
+    'deleted' in each ? each : { changed: only(each.changed) },
+  ]);
+  return normalise('appointment', { ...shown, exceptions: Object.fromEntries(times) }) as Fields;
+}

@@ -75,7 +75,7 @@ export interface OfficeTenant {
 
 /**
  * A person signed in. It stays valid when the office's own session expires: the adapter signs in again by itself,
- * once for each call. Holds the credentials in memory; must never be logged or stored.
+ * once for each call. It holds nothing secret, and ends with the process.
  */
 export interface OfficeSession {
   /** E-mail address in lower case. */

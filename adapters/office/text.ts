@@ -1,4 +1,4 @@
-import { convert } from 'html-to-text';
+import { compile } from 'html-to-text';
 import type { Body } from '../../domain/item/fields.ts';
 
 /** What XML 1.0 cannot carry: control characters and halves of surrogate pairs. */
@@ -13,6 +13,15 @@ function cut(text: string, max: number): string {
   const last = text.charCodeAt(max - 1);
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? max - 1 : max);
 }
+
+/** Reading HTML takes time with the square of its depth, so its length has a limit. */
+const htmlMaxLength = 256_000;
+
+/** HTML to text; deep or endless documents are cut rather than walked to their end. */
+const htmlToText = compile({
+  wordwrap: false,
+  limits: { maxInputLength: htmlMaxLength, maxDepth: 100, maxChildNodes: 20_000, ellipsis: '' },
+});
 
 /** One line of at most `max` characters; absent when nothing is left of it. */
 export function line(value: unknown, max: number): string | undefined {
@@ -40,10 +49,7 @@ export function lines(value: unknown, max: number): string | undefined {
 export function plainBody(body: Body | undefined, max: number): Body | undefined {
   if (body === undefined || body.type === 'rtf') return undefined;
   if (!('content' in body)) throw new TypeError('A body must have its content before it can be told to the office');
-  const text =
-    body.type === 'html'
-      ? convert(body.content, { wordwrap: false, limits: { maxInputLength: max * 8 } })
-      : body.content;
+  const text = body.type === 'html' ? htmlToText(cut(body.content, htmlMaxLength)) : body.content;
   const content = lines(text, max);
   return content === undefined ? undefined : { type: 'text', content };
 }

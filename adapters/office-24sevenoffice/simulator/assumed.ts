@@ -2,7 +2,8 @@ import type { ItemKind } from '../../../domain/item/fields.ts';
 import { assumedMaxPageSize, assumedRecords } from '../assumed/services.ts';
 import { child, integer, text, type XmlElement } from '../xml.ts';
 import { type Call, Fault, noRight, noSuch, type Operation, signedIn, unableToProcess } from './call.ts';
-import { busyElement, changeOf, elementOf } from './elements.ts';
+import { changeOf } from './changes.ts';
+import { busyElement, elementOf } from './elements.ts';
 import type { AppointmentRecord } from './records.ts';
 import type { OwnKind, ShareAccess, SimulatedPerson } from './state.ts';
 

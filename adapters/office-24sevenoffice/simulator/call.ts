@@ -1,6 +1,6 @@
-import type { XmlElement, XmlNode } from '../xml.ts';
+import { text, type XmlElement, type XmlNode } from '../xml.ts';
 import type { SimulatedSession } from './sessions.ts';
-import type { OfficeState, SimulatedPerson } from './state.ts';
+import type { Client, OfficeState, SimulatedPerson } from './state.ts';
 
 /** One call of a SOAP operation of the simulated office. */
 export interface Call {
@@ -34,3 +34,13 @@ export const noRight = () =>
   new Fault(unableToProcess('System.UnauthorizedAccessException', 'The user has no right to do this'));
 export const noSuch = (what: string) =>
   new Fault(unableToProcess('System.Collections.Generic.KeyNotFoundException', `${what} does not exist`));
+
+/** The tenant the session is bound to. */
+export function clientOf(call: Call): Client {
+  const client = call.state.clients.get(signedIn(call).clientId);
+  if (client === undefined) throw noSuch('The client');
+  return client;
+}
+
+/** A child's text for comparing without regard to case. */
+export const lower = (node: XmlNode | undefined, name: string): string | undefined => text(node, name)?.toLowerCase();

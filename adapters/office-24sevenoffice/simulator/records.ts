@@ -186,7 +186,7 @@ function settleAppointment(given: Change): Change {
   const allDay = given.allDay === true;
   const start = time(given.start, allDay, timeZone, 'Start');
   const end = time(given.end, allDay, timeZone, 'End');
-  if (end < start || (allDay && end === start)) throw new Invalid('End is before Start');
+  if (end < start) throw new Invalid('End is before Start');
   const { reminder, exceptions } = given as Shapes['appointments'];
   return {
     ...given,

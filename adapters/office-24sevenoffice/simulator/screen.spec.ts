@@ -131,7 +131,8 @@ describe('the screens of the simulated office', () => {
     await ask('DELETE', `user2@demo.example/tasks/${ids.at(-1)}`);
     // The first is still running and has not been told to end.
     const second = await startOfficeSimulator({ nowMs, directory });
-    const found: { id: string }[] = await (await fetch(`${second.url}/_screen/user2@demo.example/tasks`)).json();
+    const shown = await fetch(`${second.url}/_screen/user2@demo.example/tasks`);
+    const found = (await shown.json()) as { id: string }[];
     expect(found.map(({ id }) => id).sort()).toEqual(ids.slice(0, -1));
     const next = await fetch(`${second.url}/_screen/user1@demo.example/notes`, { method: 'POST' });
     expect(Number(((await next.json()) as { id: string }).id)).toBeGreaterThan(Number(ids.at(-1)));

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { faultRequest, type Mischief } from './mischief.ts';
-import type { Quota } from './quota.ts';
 import { type AnyRecord, Invalid, type ScreenKind, screenKinds } from './records.ts';
 import { complete, screenInput } from './screen-input.ts';
 import type { Client, OfficeState, SimulatedPerson } from './state.ts';
@@ -9,7 +8,6 @@ import type { Client, OfficeState, SimulatedPerson } from './state.ts';
 export interface ScreenOptions {
   readonly state: OfficeState;
   readonly mischief: Mischief;
-  readonly quota: Quota;
   readonly nowMs: () => number;
 }
 
@@ -41,7 +39,7 @@ interface Desk {
  * The JSON side door: a colleague at the office's own screens, at the person's default tenant. Values as in
  * `records.ts`; POST fills in what is left out, PATCH merges, null clears.
  */
-export function mountScreen(app: FastifyInstance, { state, mischief, quota, nowMs }: ScreenOptions): void {
+export function mountScreen(app: FastifyInstance, { state, mischief, nowMs }: ScreenOptions): void {
   app.setErrorHandler((error, _request, reply) => {
     if (error instanceof Answer) return reply.code(error.status).send({ error: error.message });
     if (error instanceof Invalid || error instanceof z.ZodError || error instanceof RangeError) {
@@ -82,7 +80,6 @@ export function mountScreen(app: FastifyInstance, { state, mischief, quota, nowM
   });
   app.delete('/_screen/_faults', async (_request, reply) => {
     mischief.clear();
-    quota.release();
     return reply.code(204).send();
   });
 

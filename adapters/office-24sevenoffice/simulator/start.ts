@@ -58,7 +58,6 @@ export interface OfficeSimulator {
   close(): Promise<void>;
 }
 
-/** Answers that are written late or never end when the simulator does. */
 const bodyLimitBytes = 4 * 1024 * 1024;
 
 /** Starts the simulated office on a loopback port. The calendar, task, contact and note side of it is assumed. */
@@ -84,7 +83,7 @@ export async function startOfficeSimulator(options: OfficeSimulatorOptions): Pro
   app.addContentTypeParser(/^(?:text\/xml|application\/soap\+xml)/, { parseAs: 'string' }, (_request, body, done) => {
     done(null, body);
   });
-  await app.register(async (scope) => mountScreen(scope, { state, mischief, quota, nowMs }));
+  await app.register(async (scope) => mountScreen(scope, { state, mischief, nowMs }));
   app.get('/*', async (request, reply) => {
     const [path = '', query = ''] = request.url.split('?');
     const wsdl = /^wsdl$/i.test(query) ? soap.wsdl(path, `http://${request.host}${path}`) : undefined;
@@ -139,10 +138,7 @@ export async function startOfficeSimulator(options: OfficeSimulatorOptions): Pro
       settle();
     },
     fault: (fault) => mischief.add(fault),
-    clearFaults() {
-      mischief.clear();
-      quota.release();
-    },
+    clearFaults: () => mischief.clear(),
     forgetSessions: () => sessions.endAll(),
     async close() {
       closing.abort();
