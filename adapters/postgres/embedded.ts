@@ -106,6 +106,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
       stopping = true;
       await owner.end().catch((error) => log(`closing the owner's connection: ${String(error)}`));
       await as.run((await binaries()).pg_ctl, ['stop', '-D', cluster, '-m', 'fast', '-w', '-t', '30'], cluster);
+      if (host !== cluster) await rm(host, { recursive: true, force: true });
     },
   };
 }
