@@ -5,6 +5,7 @@
 import { hkdfSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createSecureContext } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
@@ -288,7 +289,13 @@ async function readTls(config: Config): Promise<AppDeps['tls']> {
       throw new ConfigError(`${name} names a file that cannot be read: ${(error as Error).message}.`);
     }
   };
-  return { cert: await read('TLS_CERT', config.tls.certFile), key: await read('TLS_KEY', config.tls.keyFile) };
+  const tls = { cert: await read('TLS_CERT', config.tls.certFile), key: await read('TLS_KEY', config.tls.keyFile) };
+  try {
+    createSecureContext(tls);
+  } catch (error) {
+    throw new ConfigError(`TLS_CERT and TLS_KEY must be a PEM certificate and its key: ${(error as Error).message}.`);
+  }
+  return tls;
 }
 
 /** The office of the demo: keeps its records beside ours, and knows as many people as the demo has. */
