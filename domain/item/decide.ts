@@ -3,10 +3,10 @@
  * append, or why there are none. The same command decided again on a history that holds its events changes nothing.
  */
 import { type ConflictRule, merge } from '../conflict/merge.ts';
-import { type Delta, difference, emptyDelta, isEmpty, pathsOf } from '../conflict/paths.ts';
+import { applyDelta, type Delta, difference, emptyDelta, equal, isEmpty, pathsOf } from '../conflict/paths.ts';
 import type { Actor, DomainEvent } from '../shared/event.ts';
 import type { AccountId, CollectionId } from '../shared/ids.ts';
-import { itemEvent, parseItemType } from './events.ts';
+import { type ItemEventData, itemEvent, parseItemType } from './events.ts';
 import type { Fields, ItemKind, Patch } from './fields.ts';
 import { mergeGroups } from './merge-groups.ts';
 import { evolve, fold, type ItemEventAt, type ItemState } from './state.ts';
@@ -31,7 +31,16 @@ export type ItemCommand =
       readonly rule: ConflictRule;
     }
   | { readonly do: 'remove'; readonly base: number | null; readonly rule: ConflictRule }
-  | { readonly do: 'move'; readonly to: CollectionId };
+  | { readonly do: 'move'; readonly to: CollectionId }
+  /** From the office: a merge decided by what the office held before, or the correction of what it refused. */
+  | {
+      readonly do: 'reconcile';
+      readonly delta: Delta;
+      readonly contested: readonly string[];
+      readonly lost: Delta;
+      readonly rule: ConflictRule;
+      readonly loser: 'client' | 'server';
+    };
 
 export type Decision =
   | {
@@ -63,6 +72,8 @@ export function decide(history: readonly PastEvent[], command: ItemCommand, acto
         events: [itemEvent(current.kind, 'Moved', { from: current.collection, to: command.to })],
         merged: false,
       };
+    case 'reconcile':
+      return decideReconcile(current, command);
   }
 }
 
@@ -87,12 +98,15 @@ function decideChange(
 
   if (current.removed) {
     const mine = difference(known.fields, wanted);
+    if (isEmpty(mine)) return { kind: 'refused', reason: 'gone' };
     if (rule === 'serverWins' || !removedByOthers) {
-      if (isEmpty(mine)) return { kind: 'refused', reason: 'gone' };
       const kept = conflictKept(kind, base, rule, 'client', pathsOf(mine), mine);
-      // Deciding the same command again must not keep the same loser twice.
+      // The same loser is kept once, however often it is sent.
       const already = history.some(
-        (event) => event.type === kept.type && sameActor(event.actor, actor) && event.revision > (base ?? -1),
+        (event) =>
+          event.type === kept.type &&
+          sameActor(event.actor, actor) &&
+          equal((event.data as ItemEventData['ConflictKept']).lost, mine),
       );
       return already
         ? { kind: 'refused', reason: 'gone' }
@@ -105,7 +119,7 @@ function decideChange(
         itemEvent(kind, 'Added', { collection, owner, fields: wanted, restored: true }),
         conflictKept(kind, base, rule, 'server', [], emptyDelta, true),
       ],
-      merged: true,
+      merged: false,
       conflict: 'server',
     };
   }
@@ -120,10 +134,11 @@ function decideChange(
   });
   const events: DomainEvent[] = [];
   if (!isEmpty(result.delta)) events.push(itemEvent(kind, 'Changed', { base, ...result.delta }));
-  if (result.contested.length === 0) return { kind: 'accepted', events, merged: touched.size > 0 };
+  const merged = !equal(applyDelta(current.fields, result.delta), wanted);
+  if (result.contested.length === 0) return { kind: 'accepted', events, merged };
   const loser = rule === 'serverWins' ? 'client' : 'server';
   events.push(conflictKept(kind, base, rule, loser, result.contested, result.lost));
-  return { kind: 'accepted', events, merged: true, conflict: loser };
+  return { kind: 'accepted', events, merged, conflict: loser };
 }
 
 function decideRemove(
@@ -154,6 +169,29 @@ function decideRemove(
     merged: false,
     conflict: 'server',
   };
+}
+
+/** A removal that the office does not follow is undone; the wish to remove is what is kept. */
+function decideReconcile(current: ItemState, command: ItemCommand & { do: 'reconcile' }): Decision {
+  const { delta, contested, lost, rule, loser } = command;
+  const { kind, owner, collection } = current;
+  if (current.removed) {
+    const fields = applyDelta(current.fields, delta);
+    return {
+      kind: 'accepted',
+      events: [
+        itemEvent(kind, 'Added', { collection, owner, fields, restored: true }),
+        conflictKept(kind, null, rule, loser, [], emptyDelta, true),
+      ],
+      merged: true,
+      conflict: loser,
+    };
+  }
+  const events: DomainEvent[] = [];
+  if (!isEmpty(delta)) events.push(itemEvent(kind, 'Changed', { base: null, ...delta }));
+  if (contested.length === 0) return { kind: 'accepted', events, merged: false };
+  events.push(conflictKept(kind, null, rule, loser, contested, lost));
+  return { kind: 'accepted', events, merged: true, conflict: loser };
 }
 
 export function applyPatch(fields: Fields, patch: Patch<Fields>): Fields {

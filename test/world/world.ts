@@ -12,6 +12,8 @@ import type { Element } from '../../adapters/activesync/wbxml/element.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
 import { masterKey } from '../../adapters/crypto/master-key.ts';
 import { memoryKeyTable } from '../../adapters/crypto/memory.ts';
+import type { KeyRing } from '../../adapters/crypto.port.ts';
+import type { EventStore } from '../../adapters/event-log/event-store.port.ts';
 import { createEventStore } from '../../adapters/event-log/event-store.ts';
 import { memoryEventLog } from '../../adapters/event-log/memory.ts';
 import type { EventLog } from '../../adapters/event-log/port.ts';
@@ -41,32 +43,34 @@ export class World {
   readonly runner: ProjectionRunner;
   readonly db: Kysely<AnyDatabase>;
   readonly log: EventLog;
+  readonly store: EventStore;
+  readonly keys: KeyRing;
   readonly errors: unknown[] = [];
   readonly forged: string[] = [];
   readonly #trees = new Map<AccountId, FolderTree>();
   readonly #now: () => Instant;
 
   private constructor(options: WorldOptions) {
-    const keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
+    this.keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
     this.#now = () => new Date(options.nowMs?.() ?? Date.now()).toISOString() as Instant;
     this.log = options.log ?? memoryEventLog();
-    const store = createEventStore({
+    this.store = createEventStore({
       log: this.log,
-      keys,
+      keys: this.keys,
       clock: this.#now,
       events: eventRegistry(itemEvents, syncEvents),
     });
     this.db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool: options.pool }) });
     this.runner = new ProjectionRunner({
       db: this.db,
-      store,
-      projections: engineProjections(keys),
+      store: this.store,
+      projections: engineProjections(this.keys),
       onError: (error) => this.errors.push(error),
     });
     this.engine = buildEngine({
       db: this.db,
-      store,
-      keys,
+      store: this.store,
+      keys: this.keys,
       runner: this.runner,
       folders: {
         of: (_, account) => this.tree(account),

@@ -159,7 +159,8 @@ async function goOn(
     keyName: `${key.epoch}.${key.counter}`,
     conflict: options.conflict,
     supported: state.supported,
-    bodyPreferences: options.bodyPreferences,
+    // Those under which the device was given what it changes now.
+    bodyPreferences: state.options.bodyPreferences,
     commands: request.commands,
   });
 
@@ -182,6 +183,7 @@ async function goOn(
     conversation,
     standpoint,
     own,
+    ownVersions,
     stale,
     collection,
     filter,

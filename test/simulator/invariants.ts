@@ -1,0 +1,114 @@
+/** What must hold when a simulated world has come to rest. Each returns what is wrong, in words. */
+import { sql } from 'kysely';
+import { Renderer } from '../../adapters/activesync/conversation/renderer.ts';
+import { AirSync } from '../../adapters/activesync/wbxml/code-pages/index.ts';
+import { decodeWbxml } from '../../adapters/activesync/wbxml/decode.ts';
+import { Writer } from '../../adapters/activesync/wbxml/writer.ts';
+import { engineProjections, itemClasses } from '../../api/engine.ts';
+import { equal } from '../../domain/conflict/paths.ts';
+import type { CollectionId, ItemId, TenantId } from '../../domain/shared/ids.ts';
+import { itemStream } from '../../domain/shared/streams.ts';
+import { defaultOptions } from '../../domain/sync/events.ts';
+import { ProjectionRunner } from '../../projections/runner/runner.ts';
+import { fieldsOf } from '../world/examples.ts';
+import type { World } from '../world/world.ts';
+import type { UserPhone } from './user-phone.ts';
+
+/** Every phone holds what the view shows, item by item and field by field. */
+export async function phonesConverged(world: World, phones: readonly UserPhone[]): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const user of phones) {
+    const { session } = user.phone;
+    for (const [collection, kind] of user.kinds) {
+      const rows = await world.engine.itemView.outline(session.tenant, collection as CollectionId);
+      const full = await world.engine.itemView.byItems(
+        session.tenant,
+        collection as CollectionId,
+        rows.map(({ item }) => item),
+      );
+      const shown = await world.engine.deps.open(session.tenant, full);
+      const held = user.phone.folder(collection).items;
+      const who = `${session.deviceId} ${kind}`;
+      for (const item of held.keys())
+        if (!shown.has(item as ItemId)) wrong.push(`${who}: holds ${item}, which is gone`);
+      const renderer = new Renderer(itemClasses[kind], session, defaultOptions, false);
+      for (const [item, fields] of shown) {
+        const data = held.get(item);
+        if (!data) {
+          wrong.push(`${who}: lacks ${item}`);
+          continue;
+        }
+        const document = new Writer().open(AirSync.Sync).fragment(renderer.render(fields).fragment).close().finish();
+        const decoded = decodeWbxml(document);
+        if (!decoded.ok) throw new Error(decoded.reason);
+        const wanted = fieldsOf(kind, decoded.root.children[0]!, session.version);
+        const got = fieldsOf(kind, data, session.version);
+        if (!equal(wanted, got)) wrong.push(`${who}: ${item} is ${JSON.stringify(got)}, not ${JSON.stringify(wanted)}`);
+      }
+    }
+  }
+  return wrong;
+}
+
+/** Every mark that a phone was told is stored stands in its item's history: as it is, overwritten later, or kept. */
+export async function nothingLost(world: World, phones: readonly UserPhone[]): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const user of phones) {
+    const { tenant } = user.phone.session;
+    for (const { kind, serverId, mark } of user.acknowledged) {
+      const history = await world.engine.items.history(tenant, kind, serverId as ItemId);
+      if (!history.some(({ data }) => JSON.stringify(data).includes(JSON.stringify(mark)))) {
+        wrong.push(`${mark} of ${user.phone.session.deviceId} is nowhere in ${itemStream(kind, serverId as ItemId)}`);
+      }
+    }
+  }
+  return wrong;
+}
+
+export function noComplaints(phones: readonly UserPhone[]): string[] {
+  return phones.flatMap(({ phone }) => phone.complaints.map((text) => `${phone.session.deviceId}: ${text}`));
+}
+
+const tables = ['item_view', 'sync_conversation', 'device_known'] as const;
+
+/** Read models folded anew from the log are the same, row by row. Sealed columns are compared opened. */
+export async function rebuildEqualsLive(world: World, tenant: TenantId): Promise<string[]> {
+  const live = await snapshot(world, tenant);
+  for (const table of [...tables, 'projection_checkpoint']) {
+    await sql`delete from ${sql.table(table)} where tenant = ${tenant}`.execute(world.db);
+  }
+  const runner = new ProjectionRunner({
+    db: world.db,
+    store: world.store,
+    projections: engineProjections(world.keys),
+    pageSize: 37,
+    onError: (error) => world.errors.push(error),
+  });
+  await runner.catchUp(tenant);
+  await runner.stop();
+  const rebuilt = await snapshot(world, tenant);
+  return tables.flatMap((table) =>
+    live.get(table) === rebuilt.get(table) ? [] : [`${table} differs after a rebuild`],
+  );
+}
+
+async function snapshot(world: World, tenant: TenantId): Promise<Map<string, string>> {
+  const shots = new Map<string, string>();
+  for (const table of tables) {
+    const { rows } = await sql<Record<string, unknown>>`
+      select * from ${sql.table(table)} where tenant = ${tenant}
+    `.execute(world.db);
+    if (table === 'item_view') {
+      const opened = await world.engine.deps.open(tenant, rows as never);
+      for (const row of rows) row.content = opened.get(row.item as ItemId) ?? null;
+    }
+    shots.set(
+      table,
+      rows
+        .map((row) => JSON.stringify(row))
+        .sort()
+        .join('\n'),
+    );
+  }
+  return shots;
+}
