@@ -17,8 +17,11 @@ beforeEach(async () => {
   children = [];
 });
 afterEach(async () => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) await kill(child);
   for (const server of servers) await server.stop();
+  // What a killed process left running and no test took over.
+  const orphan = await postmaster().catch(() => undefined);
+  if (orphan !== undefined && alive(orphan)) await (await startEmbeddedPostgres({ dataDir })).stop();
   await rm(dataDir, { recursive: true, force: true });
 });
 
