@@ -15,6 +15,7 @@ describe('the log', () => {
     const logger = createLogger('info', { write: (line) => void lines.push(line) });
     const req = { method: 'POST', url: '/x?User=kari', ip: '127.0.0.1', headers: { authorization: 'Basic c2VjcmV0' } };
     logger.info({ req, login: { password: 'secret' }, authorization: 'Basic c2VjcmV0' }, 'request');
+    logger.error({ err: Object.assign(new Error('duplicate'), { detail: 'Key (email)=(kari@demo.example)' }) });
     expect(lines.join('')).toContain('"url":"/x?User=…"');
     expect(lines.join('')).not.toMatch(/c2VjcmV0|secret|kari/);
   });

@@ -17,7 +17,18 @@ export function createLogger(level: LogLevel, stream: DestinationStream = destin
       base: undefined,
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: {
-        paths: ['password', '*.password', 'authorization', '*.authorization', 'passwordHash', '*.passwordHash'],
+        // A database's errors quote the row they speak of.
+        paths: [
+          'err.detail',
+          'err.where',
+          'err.parameters',
+          'password',
+          '*.password',
+          'authorization',
+          '*.authorization',
+          'passwordHash',
+          '*.passwordHash',
+        ],
         censor: '…',
       },
       serializers: {

@@ -7,6 +7,8 @@ import type { PasswordCheck } from './password-check.port.ts';
 export interface RememberedCheck {
   /** Whether this password was found right a short while ago. Takes microseconds, asks nobody. */
   isKnown(account: Account, password: string): boolean;
+  /** Whether it was found right at any time that is still remembered: check it again, but do not keep it waiting. */
+  isFamiliar(account: Account | undefined, password: string): boolean;
   /** Names an attempt without telling its password; the same for the same attempt in this process. */
   fingerprint(account: Account | undefined, password: string): string;
   /** Checks and, when right, remembers. Equal checks that come together are one. */
@@ -41,6 +43,7 @@ export function rememberedCheck(inner: PasswordCheck, clock: Clock, max = 20_000
   return {
     fingerprint,
     isKnown: (account, password) => (rightUntilMs.get(fingerprint(account, password)) ?? 0) > clock.nowMs(),
+    isFamiliar: (account, password) => account !== undefined && rightUntilMs.has(fingerprint(account, password)),
     verify(account, password) {
       const print = fingerprint(account, password);
       const present = running.get(print);

@@ -66,6 +66,17 @@ describe('signing in', () => {
     expect(await signIn('demo')).toBe('signedIn');
   });
 
+  it('lets such a phone be checked again after a long sleep, in the middle of the guessing', async () => {
+    const { state, clock, signIn } = setup();
+    expect(await signIn('demo')).toBe('signedIn');
+    clock.advance(3_600_000);
+    for (let n = 0; n < 100; n++) await signIn(`guess ${n}`);
+    const checks = state.checks;
+    expect(await signIn('another guess')).toBe('wait');
+    expect(await signIn('demo')).toBe('signedIn');
+    expect(state.checks).toBe(checks + 1);
+  });
+
   it('does not brake the right password because an old phone repeats the old one', async () => {
     const { state, signIn } = setup();
     expect(await signIn('demo')).toBe('signedIn');

@@ -50,7 +50,7 @@ export function createSignIn(options: {
       const fingerprint = check.fingerprint(person?.account, password);
       if (brake.hasFailed(attempt, fingerprint)) return refuse();
       const delayMs = brake.delayMs(attempt);
-      if (delayMs > 0) {
+      if (delayMs > 0 && !check.isFamiliar(person?.account, password)) {
         onOutcome('wait');
         return { kind: 'wait', retryAfterSeconds: Math.ceil(delayMs / 1_000), because: 'failures' };
       }
