@@ -31,8 +31,9 @@ const change = (given: Partial<AbsenceContext> = {}): AbsenceContext => ({
 });
 
 describe('a property that a device leaves out', () => {
-  it('is cleared when the device never sent Supported', () => {
-    expect(clearedByAbsence(new Set([phone]), change(), contacts)).toEqual(['title', 'start']);
+  it('of a device that never sent Supported is kept to 14.1, and cleared from 16.0', () => {
+    expect(clearedByAbsence(new Set([phone]), change(), contacts)).toEqual([]);
+    expect(clearedByAbsence(new Set([phone]), change({ version: 160 }), contacts)).toEqual(['title', 'start']);
   });
 
   it('is kept when Supported does not name it, and cleared when it does', () => {
@@ -57,18 +58,20 @@ describe('a property that a device leaves out', () => {
       expect(clearedByAbsence(new Set(), change({ version }), calendar)).toEqual([]);
       expect(clearedByAbsence(new Set([title, startLocal]), change({ version }), contacts)).toEqual(['phone']);
     }
-    expect(clearedByAbsence(new Set([title, startLocal]), change(), calendar)).toEqual(['phone']);
+    const supported = new Set([title, phone]);
+    expect(clearedByAbsence(new Set([title, startLocal]), change({ supported }), calendar)).toEqual(['phone']);
   });
 
   it('is cleared in classes that know no ghosts, whatever Supported said', () => {
-    expect(clearedByAbsence(new Set([title, startLocal]), change({ supported: new Set() }), tasks)).toEqual(['phone']);
+    const context = change({ version: 160, supported: new Set() });
+    expect(clearedByAbsence(new Set([title, startLocal]), context, tasks)).toEqual(['phone']);
   });
 
   it('is not cleared while another element speaks of the same field', () => {
-    expect(clearedByAbsence(new Set([startUtc]), change(), contacts)).toEqual(['phone', 'title']);
+    expect(clearedByAbsence(new Set([startUtc]), change({ version: 160 }), contacts)).toEqual(['phone', 'title']);
   });
 
   it('cannot be cleared when the device never had it', () => {
-    expect(clearedByAbsence(new Set(), change({ known: { title: 'Dr' } }), contacts)).toEqual(['title']);
+    expect(clearedByAbsence(new Set(), change({ version: 160, known: { title: 'Dr' } }), contacts)).toEqual(['title']);
   });
 });

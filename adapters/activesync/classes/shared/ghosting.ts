@@ -4,9 +4,11 @@
  *
  * - Body and Picture keep their value, always; an Add has nothing to clear.
  * - Calendar at 16.0 and 16.1: it keeps its value, whatever Supported said.
- * - Tasks and Notes cannot be ghosted: it is cleared.
- * - Contacts (every version) and Calendar (to 14.1): it is cleared, unless it is ghosted. Without `Supported` nothing
- *   is ghosted; with it, whatever it does not name; with an empty one, everything.
+ * - Contacts, and Calendar to 14.1, of a device that sent `Supported`: it is cleared when Supported names it, else it
+ *   is ghosted and keeps its value; with an empty Supported everything is.
+ * - Of a device that sent no `Supported`, and of Tasks and Notes, which cannot be ghosted: from 16.0 it is cleared. To
+ *   14.1 it keeps its value. The specification would have it cleared there too; Exchange keeps it, clients were made
+ *   against Exchange and send an empty element to clear, and a value kept is a smaller harm than one lost.
  *
  * In every version and class an element that is present and empty clears its property.
  */
@@ -31,7 +33,8 @@ export type AbsenceContext = Pick<ParseContext, 'version' | 'operation' | 'suppo
 export function absenceClears(tag: Tag, context: AbsenceContext, rule: AbsenceRule): boolean {
   if (context.operation === 'add' || rule.keptWhenAbsent.has(tag)) return false;
   if (rule.keptFrom160 && context.version >= 160) return false;
-  return !rule.ghostable || context.supported === null || context.supported.has(tag);
+  if (context.supported === null || !rule.ghostable) return context.version >= 160;
+  return context.supported.has(tag);
 }
 
 /**
