@@ -171,6 +171,10 @@ describe('the admin API', () => {
     expect((await admin('GET', '/accounts?limit=0')).status).toBe(400);
     expect((await admin('GET', '/accounts/%E0%A4%A')).status).toBe(400);
     expect((await admin('GET', '/accounts/%00')).status).toBe(400);
+    expect((await admin('GET', '/accounts?after=%00')).status).toBe(400);
+    expect((await admin('GET', '/accounts/kari@demo.example/devices/%00')).status).toBe(400);
+    expect((await admin('PATCH', '/accounts/kari@demo.example', { displayName: '\u0000' })).status).toBe(400);
+    expect((await admin('PATCH', '/accounts/kari@demo.example', { aliases: ['\ud800'] })).status).toBe(400);
     expect((await admin('GET', '/nowhere')).status).toBe(404);
     expect((await admin('PUT', '/accounts', {})).status).toBe(404);
     expect((await admin('GET', `/accounts/${'x'.repeat(5_000)}`)).status).toBeLessThan(500);

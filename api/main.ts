@@ -3,10 +3,7 @@
  * order, prints one line when it serves, and stops in the opposite order.
  */
 import { hkdfSync } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createSecureContext } from 'node:tls';
-import type { FastifyInstance } from 'fastify';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import { systemClock } from '../adapters/clock.ts';
@@ -44,12 +41,14 @@ import { buildApp } from './app.ts';
 import { type Config, ConfigError, helpText, readConfig } from './config.ts';
 import type { AppDeps } from './deps.ts';
 import { buildEngine, engineProjections } from './engine.ts';
+import { closeApp, listen, readTls } from './listen.ts';
 import { Accounts } from './services/accounts.ts';
 import { ensureDemoPeople } from './services/demo.ts';
 import { Devices } from './services/devices.ts';
 import { Directory } from './services/directory.ts';
 import { createFolders } from './services/folders.ts';
 import { createSignIn } from './services/sign-in.ts';
+import { Teardown } from './teardown.ts';
 
 const stopWithinMs = 4_500;
 const settleWithinMs = 30_000;
@@ -58,25 +57,6 @@ interface Running {
   readonly url: string;
   /** No new requests, running ones finish, parked ones are answered, then everything below stops. */
   stop(): Promise<void>;
-}
-
-/** Undoes what was started, the last first; a failing step does not keep the others from running. */
-class Teardown {
-  readonly #steps: { readonly name: string; readonly undo: () => unknown }[] = [];
-
-  add(name: string, undo: () => unknown): void {
-    this.#steps.push({ name, undo });
-  }
-
-  async run(logger: Logger): Promise<void> {
-    for (const { name, undo } of this.#steps.splice(0).reverse()) {
-      try {
-        await undo();
-      } catch (error) {
-        logger.error({ err: error }, `could not stop ${name}`);
-      }
-    }
-  }
 }
 
 async function start(config: Config, logger: Logger, print: (line: string) => void): Promise<Running> {
@@ -280,24 +260,6 @@ async function emptyReadModels(db: Kysely<unknown>): Promise<void> {
   if (names.length > 0) await sql`truncate ${sql.join(names)}`.execute(db);
 }
 
-async function readTls(config: Config): Promise<AppDeps['tls']> {
-  if (!config.tls) return undefined;
-  const read = async (name: string, file: string) => {
-    try {
-      return await readFile(file, 'utf8');
-    } catch (error) {
-      throw new ConfigError(`${name} names a file that cannot be read: ${(error as Error).message}.`);
-    }
-  };
-  const tls = { cert: await read('TLS_CERT', config.tls.certFile), key: await read('TLS_KEY', config.tls.keyFile) };
-  try {
-    createSecureContext(tls);
-  } catch (error) {
-    throw new ConfigError(`TLS_CERT and TLS_KEY must be a PEM certificate and its key: ${(error as Error).message}.`);
-  }
-  return tls;
-}
-
 /** The office of the demo: keeps its records beside ours, and knows as many people as the demo has. */
 async function startSimulator(config: Config): Promise<OfficeSimulator> {
   const directory = path.join(config.dataDir, 'office');
@@ -309,34 +271,6 @@ async function startSimulator(config: Config): Promise<OfficeSimulator> {
 /** A secret of our own for one purpose, the same after every restart. */
 function derivedSecret(masterKey: string, purpose: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', Buffer.from(masterKey, 'base64'), '', `mobilesync ${purpose}`, 32));
-}
-
-async function listen(app: FastifyInstance, config: Config): Promise<string> {
-  try {
-    await app.listen({ host: config.host, port: config.port });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') throw new ConfigError(`PORT ${config.port} is in use already; choose another.`);
-    if (code === 'EACCES') throw new ConfigError(`PORT ${config.port} may not be used by this user; choose another.`);
-    if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL') {
-      throw new ConfigError(`HOST ${config.host} is no address of this machine.`);
-    }
-    throw error;
-  }
-  const address = app.server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : config.port;
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  return `${config.tls ? 'https' : 'http'}://${host}:${port}`;
-}
-
-/** Running requests get most of the time there is; then their connections are cut. */
-async function closeApp(app: FastifyInstance): Promise<void> {
-  const cut = setTimeout(() => app.server.closeAllConnections(), 2_500);
-  try {
-    await app.close();
-  } finally {
-    clearTimeout(cut);
-  }
 }
 
 async function main(): Promise<void> {

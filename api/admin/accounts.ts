@@ -6,7 +6,7 @@ import type { AppDeps } from '../deps.ts';
 import { fail } from '../errors.ts';
 import type { AccountOutcome } from '../services/accounts.ts';
 import type { Person } from '../services/directory.ts';
-import { accountChange, accountParams, accountView, errorBody, newAccount } from './schemas.ts';
+import { accountChange, accountParams, accountView, errorBody, newAccount, plainText } from './schemas.ts';
 
 /** An account as administrators see it: no password, no hash. */
 export function viewOf(account: Account): z.infer<typeof accountView> {
@@ -62,7 +62,7 @@ export const accountRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
         summary: 'Accounts in order of their address',
         querystring: z.strictObject({
           limit: z.coerce.number().int().min(1).max(500).default(100),
-          after: z.string().max(254).default('').describe('`next` of the page before'),
+          after: plainText(254).default('').describe('`next` of the page before'),
         }),
         response: {
           200: z.object({ accounts: z.array(accountView), next: z.string().nullable() }),

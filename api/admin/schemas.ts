@@ -9,9 +9,12 @@ const loginPattern = /^[^\s:\\"<>()[\],;\p{Cc}]+$/u;
 export const email = z
   .string()
   .max(254)
-  .refine((text) => loginPattern.test(text.trim()) && /^[^@]{1,64}@[^@.][^@]*[^@.]$/.test(text.trim()), {
-    message: 'must be an email address like kari@demo.example',
-  })
+  .refine(
+    (text) => text.isWellFormed() && loginPattern.test(text.trim()) && /^[^@]{1,64}@[^@.][^@]*[^@.]$/.test(text.trim()),
+    {
+      message: 'must be an email address like kari@demo.example',
+    },
+  )
   .overwrite(normalizeLogin)
   .describe('Email address; letter case does not matter');
 
@@ -19,7 +22,7 @@ const alias = z
   .string()
   .min(1)
   .max(254)
-  .refine((text) => loginPattern.test(text.trim()), {
+  .refine((text) => text.isWellFormed() && loginPattern.test(text.trim()), {
     message: 'must be an address or a plain name, without spaces, colons and backslashes',
   })
   .overwrite(normalizeLogin);
@@ -41,11 +44,18 @@ function isTimeZone(name: string): boolean {
   }
 }
 
+/** Text that people read: no control characters, which neither XML nor a database can hold. */
+export const plainText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), { message: 'must hold no control characters' });
+
 const password = z.string().min(1).max(1_024);
 
 export const officeLogin = z.strictObject({
   system: z.string().min(1).max(40),
-  username: z.string().min(1).max(254),
+  username: plainText(254).min(1),
   password,
 });
 
@@ -60,11 +70,11 @@ const settings = {
     .optional(),
 };
 
-export const newAccount = z.strictObject({ email, password, displayName: z.string().max(256).optional(), ...settings });
+export const newAccount = z.strictObject({ email, password, displayName: plainText(256).optional(), ...settings });
 
 export const accountChange = z.strictObject({
   password: password.optional(),
-  displayName: z.string().max(256).nullable().optional(),
+  displayName: plainText(256).nullable().optional(),
   ...settings,
 });
 
@@ -94,4 +104,4 @@ export const deviceView = z.object({
 
 export const errorBody = z.object({ error: z.string(), message: z.string() });
 export const accountParams = z.object({ email });
-export const deviceParams = z.object({ email, deviceId: z.string().min(1).max(128) });
+export const deviceParams = z.object({ email, deviceId: plainText(128).min(1) });
