@@ -5,7 +5,7 @@
  */
 import type { ItemId } from '../shared/ids.ts';
 import type { Cursor, SyncEventData } from './events.ts';
-import { acknowledge, applyHeld, type ConversationState, evolve, type Held, type Offer } from './state.ts';
+import { acknowledge, applyHeld, type ConversationState, evolve, type Held, movedHeld, type Offer } from './state.ts';
 
 export interface KeyParts {
   readonly epoch: number;
@@ -54,6 +54,7 @@ export function heldAt(
   let inEpoch = false;
   let reset: ConversationState | null = null;
   const answers = new Map<number, SyncEventData['SyncAnswered']>();
+  const moves: SyncEventData['SyncMoved'][] = [];
   const seeds = new Map<ItemId, Held>();
   for (const event of events) {
     if (event.type === 'SyncReset') inEpoch = (event.data as SyncEventData['SyncReset']).epoch === key.epoch;
@@ -61,6 +62,10 @@ export function heldAt(
     if (event.type === 'SyncAnswered') {
       const answer = event.data as SyncEventData['SyncAnswered'];
       answers.set(answer.key, answer);
+      continue;
+    }
+    if (event.type === 'SyncMoved') {
+      moves.push(event.data as SyncEventData['SyncMoved']);
       continue;
     }
     const evolved = evolve(reset, event.type, event.data);
@@ -78,11 +83,18 @@ export function heldAt(
   }
   let state = reset;
   const held = seeds;
-  for (const answer of path.reverse()) {
+  path.reverse();
+  // The device's own moves count where they came; those after the key are of a device that had come further.
+  const applyMoves = (from: number, until: number): void => {
+    for (const move of moves) if (move.at >= from && move.at < until) applyHeld(held, movedHeld(move));
+  };
+  applyMoves(1, path[0]?.key ?? 2);
+  for (const [index, answer] of path.entries()) {
     const offered = evolve(state, 'SyncAnswered', { ...answer, base: state.acknowledged }).state;
     const acknowledged = acknowledge(offered, offered.offer as Offer);
     state = acknowledged.state;
     applyHeld(held, acknowledged.held);
+    applyMoves(answer.key, path[index + 1]?.key ?? answer.key + 1);
   }
   return { held, state };
 }

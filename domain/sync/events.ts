@@ -73,6 +73,15 @@ export const syncAnswered = z.object({
   cursor,
   options: options.optional(),
 });
+/**
+ * The device itself took items out of the folder, or put them in, by MoveItems: it knows, so it is not told. `at` is the
+ * highest key issued then. `taken` are items, `put` what the device now holds here.
+ */
+export const syncMoved = z.object({
+  at: z.number(),
+  taken: z.array(z.string()),
+  put: z.array(z.tuple([z.string(), z.number(), z.string()])),
+});
 
 export interface SyncEventData {
   SyncReset: {
@@ -84,6 +93,11 @@ export interface SyncEventData {
   };
   SyncSeeded: { known: SyncEventData['SyncReset']['known'] };
   SyncAnswered: { key: number; base: number; ops: readonly Holding[]; cursor: Cursor; options?: SyncOptions };
+  SyncMoved: {
+    at: number;
+    taken: readonly ItemId[];
+    put: readonly (readonly [item: ItemId, version: number, hash: string])[];
+  };
 }
 
 export const syncEvents = defineEvents({

@@ -53,6 +53,7 @@ export function evolve(state: ConversationState | null, type: string, data: unkn
   if (!state) throw new Error(`${type} comes before the conversation began`);
   if (type === 'SyncSeeded')
     return { state, held: { ...noChange, set: seeds((data as SyncEventData['SyncSeeded']).known) } };
+  if (type === 'SyncMoved') return moved(state, data as SyncEventData['SyncMoved']);
   if (type !== 'SyncAnswered') return { state, held: noChange };
 
   const answered = data as SyncEventData['SyncAnswered'];
@@ -86,6 +87,24 @@ function reset(data: SyncEventData['SyncReset']): Evolved {
     },
     held: { clear: true, set: seeds(data.known), remove: new Set() },
   };
+}
+
+/** Holds for both generations: the device moved the items whether or not it got the last answer. */
+function moved(state: ConversationState, data: SyncEventData['SyncMoved']): Evolved {
+  const held = movedHeld(data);
+  const stale = state.stale.filter((item) => !held.remove.has(item) && !held.set.has(item));
+  if (!state.offer) return { state: { ...state, stale }, held };
+  const ops: Holding[] = [
+    ...state.offer.ops,
+    ...data.taken.map((item): Holding => [item, 'delete', 0, '']),
+    ...data.put.map(([item, version, hash]): Holding => [item, 'add', version, hash]),
+  ];
+  return { state: { ...state, stale, offer: { ...state.offer, ops } }, held };
+}
+
+/** What a device's own move does to what it holds. */
+export function movedHeld({ taken, put }: Pick<SyncEventData['SyncMoved'], 'taken' | 'put'>): HeldChange {
+  return { clear: false, set: seeds(put), remove: new Set(taken) };
 }
 
 function seeds(known: SyncEventData['SyncReset']['known']): Map<ItemId, Held> {

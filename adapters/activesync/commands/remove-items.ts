@@ -1,0 +1,32 @@
+import type { Folder } from '../../../domain/folder/state.ts';
+import type { CommandId } from '../../../domain/shared/ids.ts';
+import type { ActiveSyncDeps } from '../deps.ts';
+import { actorOf, itemsOf, ownerOf, type Session } from '../session.ts';
+
+const itemsPerAppend = 200;
+
+/**
+ * Removes all items of a folder, each by an event of its own, so that every device is told and nothing is past recall.
+ * @param cause the command that asks for it: the same one again removes nothing twice.
+ */
+export async function removeItems(
+  deps: Pick<ActiveSyncDeps, 'items' | 'view' | 'settled' | 'commandId' | 'now'>,
+  session: Session,
+  folder: Folder,
+  cause: CommandId,
+): Promise<void> {
+  await deps.settled(session.tenant);
+  const rows = await deps.view.outline(session.tenant, itemsOf(folder));
+  const requests = rows.map((row) => ({
+    item: row.item,
+    kind: row.kind,
+    commandId: deps.commandId(['remove', cause, row.item]),
+    actor: actorOf(session),
+    at: deps.now(),
+    owner: ownerOf(folder, session),
+    command: { do: 'remove', base: null, rule: 'clientWins' } as const,
+  }));
+  for (let at = 0; at < requests.length; at += itemsPerAppend) {
+    await deps.items.execute(session.tenant, requests.slice(at, at + itemsPerAppend));
+  }
+}

@@ -1,0 +1,81 @@
+/** A command's answer that is a status and nothing else: its root element with `Status` in it (MS-ASCMD 2.2.2). */
+import type { CommandAnswer } from '../request.ts';
+import {
+  commonStatus,
+  folderStatus,
+  itemOperationsStatus,
+  pingStatus,
+  provisionStatus,
+  searchStatus,
+  settingsStatus,
+  syncStatus,
+} from '../status.ts';
+import type { ProtocolVersion } from '../version.ts';
+import {
+  AirSync,
+  FolderHierarchy,
+  GetItemEstimate,
+  ItemOperations,
+  Move,
+  Ping,
+  Provision,
+  Search,
+  Settings,
+} from '../wbxml/code-pages/index.ts';
+import type { Tag } from '../wbxml/element.ts';
+import { Writer } from '../wbxml/writer.ts';
+import type { CommandName } from './command-names.ts';
+
+interface Shape {
+  readonly root: Tag;
+  readonly status: Tag;
+  /** What the command says when something failed here; undefined where it has no number of its own. */
+  readonly serverError: number | undefined;
+  /** When the same request again will do. */
+  readonly retry?: number;
+}
+
+const { FolderSync, FolderCreate, FolderDelete, FolderUpdate, Status } = FolderHierarchy;
+const folder = (root: Tag): Shape => ({ root, status: Status, serverError: folderStatus.serverError });
+
+const shapes: Readonly<Record<CommandName, Shape>> = {
+  Sync: {
+    root: AirSync.Sync,
+    status: AirSync.Status,
+    serverError: syncStatus.serverError,
+    retry: syncStatus.retry,
+  },
+  FolderSync: folder(FolderSync),
+  FolderCreate: folder(FolderCreate),
+  FolderDelete: folder(FolderDelete),
+  FolderUpdate: folder(FolderUpdate),
+  MoveItems: { root: Move.MoveItems, status: Move.Status, serverError: undefined },
+  GetItemEstimate: { root: GetItemEstimate.GetItemEstimate, status: GetItemEstimate.Status, serverError: undefined },
+  Search: { root: Search.Search, status: Search.Status, serverError: searchStatus.serverError },
+  Settings: { root: Settings.Settings, status: Settings.Status, serverError: settingsStatus.serverUnavailable },
+  Ping: { root: Ping.Ping, status: Ping.Status, serverError: pingStatus.serverError },
+  ItemOperations: {
+    root: ItemOperations.ItemOperations,
+    status: ItemOperations.Status,
+    serverError: itemOperationsStatus.serverError,
+  },
+  Provision: { root: Provision.Provision, status: Provision.Status, serverError: provisionStatus.serverError },
+};
+
+export function statusAnswer(command: CommandName, status: number): CommandAnswer {
+  const shape = shapes[command];
+  const body = new Writer().open(shape.root).element(shape.status, String(status)).close().finish();
+  return { kind: 'wbxml', body };
+}
+
+/**
+ * Something failed here. Told by the command's own status, since phones then wait and try again, where some take HTTP
+ * 500 for a broken account. `transient`: somebody else was faster or the read models lag.
+ */
+export function failureAnswer(command: CommandName, version: ProtocolVersion, transient: boolean): CommandAnswer {
+  const { serverError, retry } = shapes[command];
+  if (transient && retry !== undefined && version >= 140) return statusAnswer(command, retry);
+  if (serverError !== undefined) return statusAnswer(command, serverError);
+  if (version >= 140) return statusAnswer(command, commonStatus.serverErrorRetryLater);
+  return { kind: 'http', status: 503, headers: { 'retry-after': '60' } };
+}
