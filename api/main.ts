@@ -2,10 +2,12 @@
  * The composition root: the one place that knows concrete adapters. Reads the configuration, starts everything in
  * order, prints one line when it serves, and stops in the opposite order.
  */
-import { hkdfSync } from 'node:crypto';
+import { hkdfSync, randomInt } from 'node:crypto';
 import path from 'node:path';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import { Closings } from '../adapters/activesync/http/closings.ts';
+import { activesyncRoute } from '../adapters/activesync/route.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { keyRing } from '../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../adapters/crypto/master-key.ts';
@@ -25,6 +27,7 @@ import { keptSecret, makeMasterKey, makeToken } from '../adapters/secrets/kept-s
 import { accountEvents } from '../domain/account/events.ts';
 import { deviceEvents } from '../domain/device/events.ts';
 import { folderEvents } from '../domain/folder/events.ts';
+import { hierarchyEvents } from '../domain/hierarchy/events.ts';
 import { itemEvents } from '../domain/item/events.ts';
 import type { ItemId, TenantId } from '../domain/shared/ids.ts';
 import { itemStream } from '../domain/shared/streams.ts';
@@ -108,7 +111,7 @@ async function startAll(
     log,
     keys,
     clock: systemClock.instant,
-    events: eventRegistry(accountEvents, deviceEvents, folderEvents, itemEvents, syncEvents),
+    events: eventRegistry(accountEvents, deviceEvents, folderEvents, hierarchyEvents, itemEvents, syncEvents),
   });
   const runner = new ProjectionRunner({
     db,
@@ -173,6 +176,7 @@ async function startAll(
   // SEAM office: the crawler and the write-back workers start here, against `simulator.urls` in the demo; their ends
   // go into the teardown, their `poll` and `writeback` into the dependencies below.
 
+  const closings = new Closings();
   const deps: AppDeps = {
     logger,
     tls,
@@ -189,10 +193,19 @@ async function startAll(
       office: simulator?.url,
     },
     officeSystems: ['24sevenoffice'],
-    // SEAM activesync: the plugin with `/Microsoft-Server-ActiveSync`, built from engine, signIn, directory, devices.
-    activesync: undefined,
-    // SEAM activesync: ends every parked Ping and Sync.
-    shutdown: undefined,
+    activesync: activesyncRoute({
+      ...engine.deps,
+      signIn,
+      people: directory,
+      devices: { device: (tenant, key) => directory.device(tenant, key), run: devices.run.bind(devices) },
+      events: store,
+      settled,
+      policyKey: () => String(randomInt(1, 2 ** 32)),
+      nowMs: systemClock.nowMs,
+      log: logger,
+      closings,
+    }),
+    shutdown: () => closings.stop(),
     conversations: async (person, device) => {
       const rows = await engine.syncView.conversations(person.tenant, device);
       return rows.map(({ collection, revision, state }) => ({ collection, revision, ...state }));

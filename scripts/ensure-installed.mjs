@@ -10,9 +10,14 @@ const lock = readFileSync(new URL('package-lock.json', root), 'utf8');
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
   console.log('installing dependencies (npm ci) …');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (result.status !== 0) {
-    console.error('npm ci failed: see its message above. MobileSync needs the npm registry once, for the first install.');
+    console.error(
+      'npm ci failed: see its message above. MobileSync needs the npm registry once, for the first install.',
+    );
     process.exit(2);
   }
   writeFileSync(stamp, lock);

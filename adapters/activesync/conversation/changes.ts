@@ -37,7 +37,7 @@ export interface ChangesQuery {
   /** What this very exchange did to what the device holds; null is not held any more. */
   readonly own: ReadonlyMap<ItemId, Held | null>;
   /** The versions that this exchange made: a row that is older is not yet up to date, and comes again. */
-  readonly ownVersions: ReadonlyMap<ItemId, number>;
+  readonly ownVersions?: ReadonlyMap<ItemId, number>;
   /** Items that must be sent anew. */
   readonly stale: ReadonlySet<ItemId>;
   /** Where the folder's items are. */
@@ -150,7 +150,7 @@ async function collect(
 
 /** The row does not yet show what this exchange did; once it does it lies behind the cursor again. */
 function isOutdated(query: ChangesQuery, row: { item: ItemId; version: number }): boolean {
-  return (query.ownVersions.get(row.item) ?? -1) > row.version;
+  return (query.ownVersions?.get(row.item) ?? -1) > row.version;
 }
 
 /** Gathers commands up to the window. */
