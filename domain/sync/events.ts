@@ -104,6 +104,7 @@ export const syncEvents = defineEvents({
   SyncReset: { version: 1, schema: syncReset, upcasters: [] },
   SyncSeeded: { version: 1, schema: syncSeeded, upcasters: [] },
   SyncAnswered: { version: 1, schema: syncAnswered, upcasters: [] },
+  SyncMoved: { version: 1, schema: syncMoved, upcasters: [] },
 });
 
 export function syncEvent<T extends keyof SyncEventData>(type: T, data: SyncEventData[T]): DomainEvent {
