@@ -1,0 +1,140 @@
+/** Office sync put together: crawls in, write-back out. The composition root starts and stops it. */
+import { randomUUID } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type { ConflictRule } from '../../domain/conflict/merge.ts';
+import { crawlEvents } from '../../domain/office/events.ts';
+import type { AccountId, TenantId } from '../../domain/shared/ids.ts';
+import { linkEvents } from '../../domain/writeback/events.ts';
+import { officeBaseline } from '../../projections/office-baseline/project.ts';
+import { OfficeBaselineReader } from '../../projections/office-baseline/read.ts';
+import type { AnyDatabase, Projection } from '../../projections/runner/projection.ts';
+import type { ProjectionRunner } from '../../projections/runner/runner.ts';
+import { writeBackIntents } from '../../projections/writeback/project.ts';
+import { WriteBackQueue } from '../../projections/writeback/read.ts';
+import type { Folders } from '../activesync/deps.ts';
+import type { Clock } from '../clock.ts';
+import type { EventStore } from '../event-log/event-store.port.ts';
+import { ItemCommands } from '../items/item-commands.ts';
+import type { Logger } from '../log/logger.ts';
+import type { OfficeSystem } from '../office/port.ts';
+import { Crawl } from './crawl.ts';
+import { ItemLocks } from './item-locks.ts';
+import type { People } from './people.ts';
+import { OfficePoller, type PolledAccount } from './poller.ts';
+import { OfficeSessions } from './sessions.ts';
+import { type InlineBodies, Snapshots } from './snapshots.ts';
+import { WriteBack } from './write-back.ts';
+import { WriteBackLoop } from './write-back-loop.ts';
+
+/** For the event registry. */
+export const officeSyncEvents = { ...linkEvents, ...crawlEvents };
+
+/** For the projection runner, with their migrations. */
+export function officeSyncProjections(): Projection[] {
+  return [officeBaseline(), writeBackIntents()];
+}
+
+export interface OfficeSyncOptions {
+  readonly store: EventStore;
+  readonly db: Kysely<AnyDatabase>;
+  readonly runner: ProjectionRunner;
+  /** By the `system` of an account's office login. */
+  readonly offices: Readonly<Record<string, OfficeSystem>>;
+  /** The `Directory` is one. */
+  readonly people: People;
+  readonly folders: Folders;
+  readonly accounts: () => Promise<readonly PolledAccount[]>;
+  readonly isActive: (account: PolledAccount) => boolean | Promise<boolean>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly pollIntervalMs: number;
+  readonly inlineBodies?: InlineBodies;
+  readonly ruleOf?: (tenant: TenantId, account: AccountId) => ConflictRule;
+  readonly random?: () => number;
+  readonly nonce?: () => string;
+}
+
+export interface OfficeSync {
+  readonly poller: OfficePoller;
+  readonly crawl: Crawl;
+  readonly writeBack: WriteBack;
+  readonly loop: WriteBackLoop;
+  readonly queue: WriteBackQueue;
+  /** What support wants to know of an account. */
+  status(tenant: TenantId, account: AccountId): Promise<Record<string, unknown>>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+const settleTimeoutMs = 30_000;
+const refusedShown = 100;
+
+export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
+  const { store, db, runner, people, clock, log } = options;
+  const { random = Math.random, nonce = randomUUID, ruleOf } = options;
+  const items = new ItemCommands(store);
+  const snapshots = new Snapshots(store, options.inlineBodies ?? (async (_tenant, _item, fields) => fields));
+  const sessions = new OfficeSessions(options.offices, people, () => clock.nowMs());
+  const queue = new WriteBackQueue(db);
+  const locks = new ItemLocks();
+  const settled = async (tenant: TenantId): Promise<void> => {
+    const head = await store.head(tenant);
+    if (!(await runner.waitFor(tenant, head, settleTimeoutMs))) throw new ReadModelsBehind(tenant);
+  };
+  const crawl = new Crawl({
+    ...{ store, items, snapshots, sessions, people, queue, locks, settled, ruleOf, nonce, log },
+    folders: options.folders,
+    baseline: new OfficeBaselineReader(db),
+    now: () => clock.instant(),
+  });
+  const writeBack = new WriteBack({
+    ...{ queue, items, snapshots, sessions, people, locks, clock, log, ruleOf, random, nonce },
+  });
+  const loop = new WriteBackLoop({ worker: writeBack, queue, projected: runner.projected, settled, clock, log });
+  const poller = new OfficePoller({
+    crawl: {
+      run: async (tenant, account, how) => {
+        const counts = await crawl.run(tenant, account, how);
+        await settled(tenant);
+        return counts;
+      },
+    },
+    ...{ accounts: options.accounts, isActive: options.isActive, clock, log, intervalMs: options.pollIntervalMs },
+  });
+  return {
+    poller,
+    crawl,
+    writeBack,
+    loop,
+    queue,
+    async status(tenant, account) {
+      const [open, refused] = await Promise.all([
+        queue.open(tenant, account),
+        queue.refused(tenant, account, refusedShown),
+      ]);
+      return {
+        poll: poller.status(tenant, account),
+        suspended: await crawl.suspensions(tenant, account),
+        writeback: {
+          open: open.map(({ item, kind, reason, attempts, next_at }) => ({ item, kind, reason, attempts, next_at })),
+          refused: refused.map(({ item, kind, reason }) => ({ item, kind, reason })),
+        },
+      };
+    },
+    start() {
+      loop.start();
+      poller.start();
+    },
+    async stop() {
+      await Promise.all([poller.stop(), loop.stop()]);
+    },
+  };
+}
+
+/** The read models did not come up to the log in time; a crawl on them would compare with what is old. */
+export class ReadModelsBehind extends Error {
+  override readonly name = 'ReadModelsBehind';
+  constructor(tenant: TenantId) {
+    super(`The read models of ${tenant} did not come up to the log within ${settleTimeoutMs} ms.`);
+  }
+}

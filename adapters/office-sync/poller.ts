@@ -1,0 +1,241 @@
+/**
+ * When each account is crawled: in turns spread over the interval, less often while nobody uses it, at once when asked.
+ * At most a few crawls run together, and never two of one account.
+ */
+import pLimit from 'p-limit';
+import type { AccountId, TenantId } from '../../domain/shared/ids.ts';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log/logger.ts';
+import { OfficeError, QuotaExceeded } from '../office/errors.ts';
+import type { Crawl, CrawlCounts } from './crawl.ts';
+
+export interface PolledAccount {
+  readonly tenant: TenantId;
+  readonly account: AccountId;
+}
+
+export type PollResult =
+  | { readonly kind: 'done'; readonly counts: CrawlCounts }
+  | { readonly kind: 'noOffice' }
+  /** `retryAt`: milliseconds since 1970, when it is tried again by itself. */
+  | { readonly kind: 'failed'; readonly reason: string; readonly retryAt: number }
+  | { readonly kind: 'stillRunning' };
+
+export interface PollerDeps {
+  readonly crawl: Pick<Crawl, 'run'>;
+  /** Everyone connected to an office. */
+  readonly accounts: () => Promise<readonly PolledAccount[]>;
+  /** Whether a device of the account was seen in the last seven days. */
+  readonly isActive: (account: PolledAccount) => boolean | Promise<boolean>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly intervalMs: number;
+  /** 2 unless told. */
+  readonly concurrency?: number;
+}
+
+export interface PollStatus {
+  readonly lastPolledAt: number | undefined;
+  readonly nextPollAt: number | undefined;
+  readonly failures: number;
+  readonly last: PollResult | undefined;
+}
+
+interface Turn extends PolledAccount {
+  dueMs: number;
+  failures: number;
+  lastMs: number | undefined;
+  last: PollResult | undefined;
+  running: Promise<PollResult> | undefined;
+  /** The run after the present one, for those who asked meanwhile. */
+  next: Promise<PollResult> | undefined;
+}
+
+const idleFactor = 4;
+const retryFirstMs = 30_000;
+const retryMaxMs = 3_600_000;
+const refreshMs = 30_000;
+const pollTimeoutMs = 120_000;
+
+export class OfficePoller {
+  readonly #deps: PollerDeps;
+  readonly #turns = new Map<string, Turn>();
+  readonly #limit: ReturnType<typeof pLimit>;
+  #cancel: (() => void) | undefined;
+  #refreshedMs = Number.NEGATIVE_INFINITY;
+  #isStopped = true;
+
+  constructor(deps: PollerDeps) {
+    this.#deps = deps;
+    this.#limit = pLimit(deps.concurrency ?? 2);
+  }
+
+  /** Crawls in turns from now on. */
+  start(): void {
+    this.#isStopped = false;
+    this.#schedule(0);
+  }
+
+  /** Begins nothing more; answers when running crawls are at their end. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancel?.();
+    this.#limit.clearQueue();
+    await Promise.allSettled([...this.#turns.values()].flatMap(({ running }) => (running ? [running] : [])));
+  }
+
+  /** A new account, or new credentials: its first crawl is due. */
+  activated(tenant: TenantId, account: AccountId): void {
+    const turn = this.#turn(tenant, account);
+    turn.dueMs = this.#deps.clock.nowMs();
+    turn.failures = 0;
+    if (!this.#isStopped) this.#schedule(0);
+  }
+
+  /**
+   * A crawl that begins now or later, so that its answer holds what was so when it was asked for; calls that come
+   * together share one. Shared calendars are looked at too.
+   */
+  async pollNow(tenant: TenantId, account: AccountId, timeoutMs = pollTimeoutMs): Promise<PollResult> {
+    const turn = this.#turn(tenant, account);
+    const result = this.#fresh(turn);
+    let cancel = (): void => {};
+    const late = new Promise<PollResult>((resolve) => {
+      cancel = this.#deps.clock.after(timeoutMs, () => resolve({ kind: 'stillRunning' }));
+    });
+    try {
+      return await Promise.race([result, late]);
+    } finally {
+      cancel();
+    }
+  }
+
+  status(tenant: TenantId, account: AccountId): PollStatus {
+    const turn = this.#turns.get(keyOf(tenant, account));
+    return { lastPolledAt: turn?.lastMs, nextPollAt: turn?.dueMs, failures: turn?.failures ?? 0, last: turn?.last };
+  }
+
+  #fresh(turn: Turn): Promise<PollResult> {
+    if (!turn.running) return this.#run(turn, true);
+    turn.next ??= turn.running.then(() => {
+      turn.next = undefined;
+      return this.#run(turn, true);
+    });
+    return turn.next;
+  }
+
+  #run(turn: Turn, withOwners: boolean): Promise<PollResult> {
+    const crawl = async (): Promise<PollResult> => {
+      const { clock, log } = this.#deps;
+      const startedMs = clock.nowMs();
+      const { tenant, account } = turn;
+      let result: PollResult;
+      try {
+        const counts = await this.#deps.crawl.run(tenant, account, { withOwners });
+        result = counts ? { kind: 'done', counts } : { kind: 'noOffice' };
+        turn.failures = 0;
+        turn.dueMs = clock.nowMs() + (await this.#pauseMs(turn));
+        log.debug({ account, ...counts, tookMs: clock.nowMs() - startedMs }, 'crawled');
+      } catch (error) {
+        result = this.#failed(turn, error);
+      }
+      turn.lastMs = clock.nowMs();
+      turn.last = result;
+      turn.running = undefined;
+      return result;
+    };
+    turn.running = withOwners ? crawl() : this.#limit(crawl);
+    return turn.running;
+  }
+
+  #failed(turn: Turn, error: unknown): PollResult {
+    const { clock, log } = this.#deps;
+    const { account } = turn;
+    turn.failures++;
+    const backoffMs = Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(20, turn.failures - 1));
+    const reason = error instanceof OfficeError ? error.code : 'internal';
+    if (error instanceof QuotaExceeded) turn.dueMs = Math.max(Date.parse(error.until), clock.nowMs());
+    else if (reason === 'authenticationFailed') {
+      // Wrong once, wrong again: an office blocks an identity that keeps trying.
+      turn.dueMs = clock.nowMs() + Math.max(retryMaxMs, this.#deps.intervalMs * idleFactor);
+    } else turn.dueMs = clock.nowMs() + backoffMs;
+    if (error instanceof OfficeError) log.warn({ account, reason, failures: turn.failures }, 'crawl failed');
+    else log.error({ err: error, account, failures: turn.failures }, 'crawl failed');
+    return { kind: 'failed', reason, retryAt: turn.dueMs };
+  }
+
+  async #pauseMs(turn: Turn): Promise<number> {
+    const { intervalMs, isActive } = this.#deps;
+    return (await isActive(turn)) ? intervalMs : intervalMs * idleFactor;
+  }
+
+  async #tick(): Promise<void> {
+    const { clock } = this.#deps;
+    if (clock.nowMs() - this.#refreshedMs >= refreshMs) await this.#refresh();
+    const nowMs = clock.nowMs();
+    for (const turn of this.#turns.values()) {
+      if (turn.dueMs > nowMs || turn.running || turn.next) continue;
+      void this.#run(turn, false).then(() => this.#schedule(0));
+    }
+  }
+
+  /** New accounts are due at once, but for those there were at the start: their turns are spread over the interval. */
+  async #refresh(): Promise<void> {
+    const { clock, accounts, intervalMs } = this.#deps;
+    const isFirst = this.#refreshedMs === Number.NEGATIVE_INFINITY;
+    const present = await accounts();
+    this.#refreshedMs = clock.nowMs();
+    const keys = new Set<string>();
+    for (const { tenant, account } of present) {
+      const key = keyOf(tenant, account);
+      keys.add(key);
+      if (this.#turns.has(key)) continue;
+      this.#turn(tenant, account).dueMs = clock.nowMs() + (isFirst ? Math.floor(spread(key) * intervalMs) : 0);
+    }
+    for (const [key, turn] of this.#turns) if (!keys.has(key) && !turn.running && !turn.next) this.#turns.delete(key);
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isStopped) return;
+    this.#cancel?.();
+    this.#cancel = this.#deps.clock.after(delayMs, () => {
+      this.#tick()
+        .catch((error: unknown) => this.#deps.log.error({ err: error }, 'polling failed'))
+        .finally(() => this.#schedule(this.#untilNextMs()));
+    });
+  }
+
+  #untilNextMs(): number {
+    const nowMs = this.#deps.clock.nowMs();
+    let nextMs = this.#refreshedMs + refreshMs;
+    for (const { dueMs, running } of this.#turns.values()) if (!running && dueMs < nextMs) nextMs = dueMs;
+    return Math.max(100, nextMs - nowMs);
+  }
+
+  #turn(tenant: TenantId, account: AccountId): Turn {
+    const key = keyOf(tenant, account);
+    const known = this.#turns.get(key);
+    if (known) return known;
+    const turn: Turn = {
+      tenant,
+      account,
+      dueMs: this.#deps.clock.nowMs(),
+      failures: 0,
+      lastMs: undefined,
+      last: undefined,
+      running: undefined,
+      next: undefined,
+    };
+    this.#turns.set(key, turn);
+    return turn;
+  }
+}
+
+const keyOf = (tenant: TenantId, account: AccountId) => `${tenant}/${account}`;
+
+/** 0 to 1, the same for the same account after every restart (FNV-1a). */
+function spread(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193) >>> 0;
+  return hash / 2 ** 32;
+}
