@@ -1,0 +1,89 @@
+/** `npm run bench`: measures the real server, in a process of its own, with phones in this one. */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Result } from './measure.ts';
+import { machineLine, resultText } from './report.ts';
+import { crawl } from './scenarios/crawl.ts';
+import { fanOut } from './scenarios/fan-out.ts';
+import { firstSync } from './scenarios/first-sync.ts';
+import { noChange } from './scenarios/no-change.ts';
+import { rebuild } from './scenarios/rebuild.ts';
+import type { Scenario } from './scenarios/scenario.ts';
+import { setUp } from './scenarios/set-up.ts';
+import { throughput } from './scenarios/throughput.ts';
+import { Stage } from './stage.ts';
+
+const onServer: readonly Scenario[] = [setUp, firstSync, noChange, throughput, crawl, fanOut];
+const names = [...onServer.map(({ name }) => name), 'rebuild'];
+
+const usage = `Usage: npm run bench -- [options] [scenario …]
+
+Scenarios: ${names.join(', ')}; all unless some are named.
+
+  --quick         small counts, to try it out; the figures mean little
+  --json FILE     the results as JSON
+  --profile DIR   a CPU profile of the server for each scenario
+  --keep          leave the data directories where they are
+  --help
+
+A full run takes about ten minutes and wants the machine for itself.`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      profile: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return console.log(usage);
+  const unknown = positionals.find((name) => !names.includes(name));
+  if (unknown) throw new Error(`there is no scenario ${unknown}; there are ${names.join(', ')}`);
+  const wanted = new Set(positionals.length > 0 ? positionals : names);
+
+  const machine = await machineLine();
+  console.log(`${machine}\n`);
+  const results: Result[] = [];
+  const failures: string[] = [];
+  const attempt = async (name: string, run: () => Promise<Result[]>): Promise<void> => {
+    if (!wanted.has(name)) return;
+    try {
+      for (const result of await run()) {
+        results.push(result);
+        console.log(`${resultText(result)}\n`);
+      }
+    } catch (error) {
+      failures.push(name);
+      console.error(`${name} failed: ${(error as Error).stack}\n`);
+    }
+  };
+  for (const scenario of onServer) await attempt(scenario.name, () => onFreshServer(scenario, values));
+  await attempt('rebuild', () => rebuild(values));
+
+  if (values.json) await writeFile(values.json, `${JSON.stringify({ machine, results, failures }, undefined, 2)}\n`);
+  if (failures.length > 0) process.exitCode = 1;
+}
+
+/** Each scenario has a server of its own: none is measured on what another left behind. */
+async function onFreshServer(
+  scenario: Scenario,
+  { quick, keep, profile }: { quick: boolean; keep: boolean; profile?: string },
+): Promise<Result[]> {
+  const stage = await Stage.open({
+    users: scenario.users({ quick }),
+    exactRows: !quick,
+    profileDir: profile && path.resolve(profile, scenario.name),
+    keep,
+  });
+  try {
+    return await scenario.run(stage, { quick });
+  } finally {
+    await stage.close();
+  }
+}
+
+await main();
