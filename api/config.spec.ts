@@ -19,6 +19,7 @@ describe('the configuration', () => {
       port: 8080,
       eventLog: 'postgres',
       pollIntervalSeconds: 900,
+      officeApplicationId: '00000000-0000-0000-0000-000000000000',
       demo: true,
       demoUsers: 0,
       logLevel: 'info',
@@ -36,6 +37,7 @@ describe('the configuration', () => {
     const env = { PORT: '0', DEMO: 'false', DEMO_USERS: '50', MASTER_KEY: masterKey, TLS_CERT: 'c', TLS_KEY: 'k' };
     expect(readConfig(env)).toMatchObject({
       port: 0,
+      officeApplicationId: '00000000-0000-0000-0000-000000000000',
       demo: false,
       demoUsers: 50,
       masterKey,

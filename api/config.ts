@@ -16,6 +16,8 @@ export interface Config {
   /** Undefined: made on the first start and kept. */
   readonly adminToken: string | undefined;
   readonly pollIntervalSeconds: number;
+  /** GUID that the office's vendor gives this integration. */
+  readonly officeApplicationId: string;
   readonly demo: boolean;
   readonly demoUsers: number;
   readonly logLevel: LogLevel;
@@ -35,6 +37,9 @@ interface Variable {
   readonly schema: z.ZodType<string>;
   readonly isSecret?: boolean;
 }
+
+/** What the simulator is told. */
+const nilGuid = '00000000-0000-0000-0000-000000000000';
 
 const wholeNumber = (min: number, max: number) =>
   z.string().refine((text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max);
@@ -116,11 +121,19 @@ const variables: readonly Variable[] = [
     wholeNumber(1, 604_800),
   ),
   variable(
+    'OFFICE_APPLICATION_ID',
+    undefined,
+    "GUID that the office's vendor gives this integration; sets DEMO to false unless told",
+    'be a GUID',
+    z.guid(),
+  ),
+  variable(
     'DEMO',
-    'true',
+    undefined,
     'starts the office simulator and the demo people',
     'be true or false',
     z.enum(['true', 'false', '1', '0']),
+    { shown: 'true when no office is configured' },
   ),
   variable(
     'DEMO_USERS',
@@ -152,7 +165,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (eventLog === 'eventstoredb' && eventStoreUrl === undefined) {
     throw new ConfigError('EVENTSTORE_URL is missing: EVENT_LOG=eventstoredb needs to know where the store is.');
   }
-  const demo = value('DEMO');
+  const applicationId = value('OFFICE_APPLICATION_ID');
+  const demo = value('DEMO') ?? String(applicationId === undefined);
   const demoUsers = Number(value('DEMO_USERS'));
   return {
     host: value('HOST')!,
@@ -165,6 +179,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     masterKey: value('MASTER_KEY'),
     adminToken: value('ADMIN_TOKEN'),
     pollIntervalSeconds: Number(value('POLL_INTERVAL_SECONDS')),
+    officeApplicationId: applicationId ?? nilGuid,
     demo: demo === 'true' || demo === '1',
     demoUsers,
     logLevel: value('LOG_LEVEL') as LogLevel,

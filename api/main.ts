@@ -18,6 +18,7 @@ import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { type OfficeSimulator, startOfficeSimulator } from '../adapters/office-24sevenoffice/simulator/start.ts';
+import { officeSyncEvents, officeSyncProjections } from '../adapters/office-sync/index.ts';
 import { argon2PasswordCheck, hashPassword } from '../adapters/passwords/argon2.ts';
 import { connectDatabase, type Database } from '../adapters/postgres/connect.ts';
 import { DataDirInUse } from '../adapters/postgres/embedded.ts';
@@ -45,8 +46,9 @@ import { type Config, ConfigError, helpText, readConfig } from './config.ts';
 import type { AppDeps } from './deps.ts';
 import { buildEngine, engineProjections } from './engine.ts';
 import { closeApp, listen, readTls } from './listen.ts';
+import { startOffice } from './office.ts';
 import { Accounts } from './services/accounts.ts';
-import { ensureDemoPeople } from './services/demo.ts';
+import { demoPeople, ensureDemoPeople } from './services/demo.ts';
 import { Devices } from './services/devices.ts';
 import { Directory } from './services/directory.ts';
 import { createFolders } from './services/folders.ts';
@@ -98,7 +100,13 @@ async function startAll(
     table: inMemory ? memoryKeyTable() : postgresKeyTable({ pool }),
     master: masterKeyFromBase64(masterKeyText),
   });
-  const projections = [accountsView(), devicesView(), foldersView(), ...engineProjections(keys)];
+  const projections = [
+    accountsView(),
+    devicesView(),
+    foldersView(),
+    ...engineProjections(keys),
+    ...officeSyncProjections(),
+  ];
   const viewMigrations = [checkpointMigration, ...projections.flatMap((projection) => projection.migrations)];
   const known = new Set(migrations.map(({ name }) => name));
   const done = await migrate(pool, [...migrations, ...viewMigrations.filter(({ name }) => !known.has(name))]);
@@ -111,7 +119,15 @@ async function startAll(
     log,
     keys,
     clock: systemClock.instant,
-    events: eventRegistry(accountEvents, deviceEvents, folderEvents, hierarchyEvents, itemEvents, syncEvents),
+    events: eventRegistry(
+      accountEvents,
+      deviceEvents,
+      folderEvents,
+      hierarchyEvents,
+      itemEvents,
+      officeSyncEvents,
+      syncEvents,
+    ),
   });
   const runner = new ProjectionRunner({
     db,
@@ -138,7 +154,8 @@ async function startAll(
     settled,
     defaultTimeZone: 'Europe/Oslo',
   });
-  const devices = new Devices({ store, directory, reader: new DevicesReader(db), clock: systemClock, settled });
+  const devicesReader = new DevicesReader(db);
+  const devices = new Devices({ store, directory, reader: devicesReader, clock: systemClock, settled });
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   const signIns = new Counter({
@@ -155,12 +172,13 @@ async function startAll(
   });
   await runner.start();
 
+  const folders = createFolders(store, directory);
   const engine = buildEngine({
     db,
     store,
     keys,
     runner,
-    folders: createFolders(store, directory),
+    folders,
     syncKeySecret: derivedSecret(masterKeyText, 'sync keys'),
     now: systemClock.instant,
     onForgedKey: (id) => logger.warn({ device: id.device, collection: id.collection }, 'a forged sync key was sent'),
@@ -173,8 +191,15 @@ async function startAll(
     teardown.add('the office simulator', () => simulator.close());
     print(`office ${simulator.url}`);
   }
-  // SEAM office: the crawler and the write-back workers start here, against `simulator.urls` in the demo; their ends
-  // go into the teardown, their `poll` and `writeback` into the dependencies below.
+  const office = startOffice({
+    ...{ store, db, runner, directory, folders, logger, simulator },
+    accounts: reader,
+    devices: devicesReader,
+    clock: systemClock,
+    pollIntervalMs: config.pollIntervalSeconds * 1_000,
+    applicationId: config.officeApplicationId,
+  });
+  teardown.add('the office workers', () => office.stop());
 
   const closings = new Closings();
   const deps: AppDeps = {
@@ -210,6 +235,8 @@ async function startAll(
       const rows = await engine.syncView.conversations(person.tenant, device);
       return rows.map(({ collection, revision, state }) => ({ collection, revision, ...state }));
     },
+    poll: (person) => office.poll(person),
+    writeback: (person) => office.writeback(person),
     locateItem: async (item) => {
       for (const { tenant } of await store.tenants()) {
         const row = (await engine.itemView.locate(tenant, [item as ItemId])).get(item as ItemId);
@@ -226,6 +253,8 @@ async function startAll(
     const officeOf = (email: string) => ({ system: '24sevenoffice', username: email, password: 'demo' });
     const created = await ensureDemoPeople({ accounts, reader, hashPassword, more, officeOf });
     if (created > 0) logger.info({ created }, 'demo people were created');
+    // Whoever tries the demo finds its data; the many are crawled in their turns.
+    await office.pollFirst(demoPeople(0).map(({ email }) => email));
   }
   const url = await listen(app, config);
   return { url, stop: () => teardown.run(logger) };
@@ -276,7 +305,9 @@ async function emptyReadModels(db: Kysely<unknown>): Promise<void> {
 /** The office of the demo: keeps its records beside ours, and knows as many people as the demo has. */
 async function startSimulator(config: Config): Promise<OfficeSimulator> {
   const directory = path.join(config.dataDir, 'office');
-  const simulator = await startOfficeSimulator({ nowMs: systemClock.nowMs, directory });
+  // The vendor's hourly quota is for one company of ordinary size, not for a load test.
+  const quotaPerHour = config.demoUsers > 0 ? null : undefined;
+  const simulator = await startOfficeSimulator({ nowMs: systemClock.nowMs, directory, quotaPerHour });
   simulator.addEmptyPeople(config.demoUsers);
   return simulator;
 }

@@ -1,0 +1,100 @@
+/**
+ * The office put together: the 24SevenOffice adapter, against the simulator in the demo, and the workers that crawl it
+ * and write back to it.
+ */
+import type { Kysely } from 'kysely';
+import type { Folders } from '../adapters/activesync/deps.ts';
+import type { Clock } from '../adapters/clock.ts';
+import type { EventStore } from '../adapters/event-log/event-store.port.ts';
+import type { Logger } from '../adapters/log/logger.ts';
+import type { OfficeSystem } from '../adapters/office/port.ts';
+import { create24SevenOffice } from '../adapters/office-24sevenoffice/office.ts';
+import { vendorUrls } from '../adapters/office-24sevenoffice/services.ts';
+import type { OfficeSimulator } from '../adapters/office-24sevenoffice/simulator/start.ts';
+import { createOfficeSync, type OfficeSync } from '../adapters/office-sync/index.ts';
+import type { InlineBodies } from '../adapters/office-sync/snapshots.ts';
+import type { AccountId } from '../domain/shared/ids.ts';
+import type { AccountsReader } from '../projections/accounts/read.ts';
+import type { DevicesReader } from '../projections/devices/read.ts';
+import type { AnyDatabase } from '../projections/runner/projection.ts';
+import type { ProjectionRunner } from '../projections/runner/runner.ts';
+import type { AppDeps } from './deps.ts';
+import type { Directory } from './services/directory.ts';
+
+export interface OfficeOptions {
+  readonly store: EventStore;
+  readonly db: Kysely<AnyDatabase>;
+  readonly runner: ProjectionRunner;
+  readonly directory: Directory;
+  readonly folders: Folders;
+  readonly accounts: AccountsReader;
+  readonly devices: DevicesReader;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly pollIntervalMs: number;
+  /** Undefined: the vendor's own hosts. */
+  readonly simulator: OfficeSimulator | undefined;
+  /** GUID that the vendor gives an integration; the simulator takes any. */
+  readonly applicationId: string;
+  readonly inlineBodies?: InlineBodies;
+}
+
+export interface Office extends Required<Pick<AppDeps, 'poll' | 'writeback'>> {
+  readonly sync: OfficeSync;
+  /** Crawls these people's data before the server says that it is ready. */
+  pollFirst(emails: readonly string[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const writebackTimeoutMs = 30_000;
+const firstPollTimeoutMs = 15_000;
+
+export function startOffice(options: OfficeOptions): Office {
+  const { store, db, runner, directory, folders, accounts, devices, clock, logger, simulator } = options;
+  const office = create24SevenOffice({
+    urls: simulator?.urls ?? vendorUrls,
+    applicationId: options.applicationId,
+    nowMs: clock.nowMs,
+    assumedInterface: simulator !== undefined,
+  });
+  const offices: Record<string, OfficeSystem> = { '24sevenoffice': office };
+  const sync = createOfficeSync({
+    ...{ store, db, runner, offices, folders, clock },
+    people: directory,
+    log: logger,
+    accounts: () => accounts.withOffice(),
+    isActive: async ({ account }) => (await devices.of(account)).length > 0,
+    pollIntervalMs: options.pollIntervalMs,
+    ...(options.inlineBodies ? { inlineBodies: options.inlineBodies } : {}),
+  });
+  const connected = runner.projected.subscribe(({ tenant, events }) => {
+    for (const { type, stream } of events) {
+      if (type === 'OfficeConnected') sync.poller.activated(tenant, stream.slice('account-'.length) as AccountId);
+    }
+  });
+  sync.start();
+  return {
+    sync,
+    async pollFirst(emails) {
+      for (const email of emails) {
+        const person = await directory.byEmail(email);
+        if (!person?.account.office) continue;
+        const result = await sync.poller.pollNow(person.tenant, person.account.id, firstPollTimeoutMs);
+        if (result.kind !== 'done') logger.warn({ result }, 'the first crawl of a demo person is not done');
+      }
+    },
+    async poll({ tenant, account }) {
+      const result = await sync.poller.pollNow(tenant, account.id);
+      if (result.kind === 'done') return { done: true, ...result.counts };
+      return { done: false, ...result };
+    },
+    async writeback({ tenant, account }) {
+      return { ...(await sync.loop.flush(tenant, account.id, writebackTimeoutMs)) };
+    },
+    async stop() {
+      connected.unsubscribe();
+      await sync.stop();
+      await office.close();
+    },
+  };
+}
