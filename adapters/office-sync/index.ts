@@ -1,7 +1,10 @@
 /** Office sync put together: crawls in, write-back out. The composition root starts and stops it. */
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import type { Subscription } from 'rxjs';
+import { idOfStream } from '../../domain/account/stream.ts';
 import type { ConflictRule } from '../../domain/conflict/merge.ts';
+import { itemKinds } from '../../domain/item/fields.ts';
 import { crawlEvents } from '../../domain/office/events.ts';
 import type { AccountId, TenantId } from '../../domain/shared/ids.ts';
 import { linkEvents } from '../../domain/writeback/events.ts';
@@ -20,6 +23,7 @@ import type { OfficeSystem } from '../office/port.ts';
 import { Crawl } from './crawl.ts';
 import { ItemLocks } from './item-locks.ts';
 import type { People } from './people.ts';
+import { ownHome } from './places.ts';
 import { OfficePoller, type PolledAccount } from './poller.ts';
 import { OfficeSessions } from './sessions.ts';
 import { type InlineBodies, Snapshots } from './snapshots.ts';
@@ -68,6 +72,7 @@ export interface OfficeSync {
 
 const settleTimeoutMs = 30_000;
 const refusedShown = 100;
+const newsMaxAgeMs = 300_000;
 
 export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
   const { store, db, runner, people, clock, log } = options;
@@ -76,6 +81,7 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
   const snapshots = new Snapshots(store, options.inlineBodies ?? (async (_tenant, _item, fields) => fields));
   const sessions = new OfficeSessions(options.offices, people, () => clock.nowMs());
   const queue = new WriteBackQueue(db);
+  const baseline = new OfficeBaselineReader(db);
   const locks = new ItemLocks();
   const settled = async (tenant: TenantId): Promise<void> => {
     const head = await store.head(tenant);
@@ -84,7 +90,7 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
   const crawl = new Crawl({
     ...{ store, items, snapshots, sessions, people, queue, locks, settled, ruleOf, nonce, log },
     folders: options.folders,
-    baseline: new OfficeBaselineReader(db),
+    baseline,
     now: () => clock.instant(),
   });
   const writeBack = new WriteBack({
@@ -99,8 +105,14 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
         return counts;
       },
     },
+    wasCrawled: ({ tenant, account }) =>
+      baseline.hasAny(
+        tenant,
+        itemKinds.map((kind) => ownHome(account, kind)),
+      ),
     ...{ accounts: options.accounts, isActive: options.isActive, clock, log, intervalMs: options.pollIntervalMs },
   });
+  let news: Subscription | undefined;
   return {
     poller,
     crawl,
@@ -124,8 +136,16 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
     start() {
       loop.start();
       poller.start();
+      news = runner.projected.subscribe(({ tenant, events }) => {
+        for (const { type, stream, meta } of events) {
+          const account = type === 'OfficeConnected' ? idOfStream(stream, 'account') : undefined;
+          // A read model made anew folds old events too.
+          if (account && clock.nowMs() - Date.parse(meta.at) < newsMaxAgeMs) poller.activated(tenant, account);
+        }
+      });
     },
     async stop() {
+      news?.unsubscribe();
       await Promise.all([poller.stop(), loop.stop()]);
     },
   };

@@ -25,6 +25,8 @@ export interface PollerDeps {
   readonly crawl: Pick<Crawl, 'run'>;
   /** Everyone connected to an office. */
   readonly accounts: () => Promise<readonly PolledAccount[]>;
+  /** Whether the account was crawled before the program began: if not, its first crawl does not wait for its turn. */
+  readonly wasCrawled: (account: PolledAccount) => boolean | Promise<boolean>;
   /** Whether a device of the account was seen in the last seven days. */
   readonly isActive: (account: PolledAccount) => boolean | Promise<boolean>;
   readonly clock: Clock;
@@ -80,7 +82,6 @@ export class OfficePoller {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#cancel?.();
-    this.#limit.clearQueue();
     await Promise.allSettled([...this.#turns.values()].flatMap(({ running }) => (running ? [running] : [])));
   }
 
@@ -144,7 +145,13 @@ export class OfficePoller {
       turn.running = undefined;
       return result;
     };
-    turn.running = withOwners ? crawl() : this.#limit(crawl);
+    // Those who ask are served beside the turns; a turn that waits for its place when the program ends is given up.
+    const inTurn = (): Promise<PollResult> => {
+      if (!this.#isStopped) return crawl();
+      turn.running = undefined;
+      return Promise.resolve({ kind: 'stillRunning' });
+    };
+    turn.running = withOwners ? crawl() : this.#limit(inTurn);
     return turn.running;
   }
 
@@ -175,13 +182,13 @@ export class OfficePoller {
     const nowMs = clock.nowMs();
     for (const turn of this.#turns.values()) {
       if (turn.dueMs > nowMs || turn.running || turn.next) continue;
-      void this.#run(turn, false).then(() => this.#schedule(0));
+      void this.#run(turn, false).then(() => this.#schedule(this.#untilNextMs()));
     }
   }
 
   /** New accounts are due at once, but for those there were at the start: their turns are spread over the interval. */
   async #refresh(): Promise<void> {
-    const { clock, accounts, intervalMs } = this.#deps;
+    const { clock, accounts, intervalMs, wasCrawled } = this.#deps;
     const isFirst = this.#refreshedMs === Number.NEGATIVE_INFINITY;
     const present = await accounts();
     this.#refreshedMs = clock.nowMs();
@@ -190,7 +197,8 @@ export class OfficePoller {
       const key = keyOf(tenant, account);
       keys.add(key);
       if (this.#turns.has(key)) continue;
-      this.#turn(tenant, account).dueMs = clock.nowMs() + (isFirst ? Math.floor(spread(key) * intervalMs) : 0);
+      const waits = isFirst && (await wasCrawled({ tenant, account }));
+      this.#turn(tenant, account).dueMs = clock.nowMs() + (waits ? Math.floor(spread(key) * intervalMs) : 0);
     }
     for (const [key, turn] of this.#turns) if (!keys.has(key) && !turn.running && !turn.next) this.#turns.delete(key);
   }

@@ -40,6 +40,15 @@ import { ownHome } from './places.ts';
 
 export const tenant = 'demo.example' as TenantId;
 
+/** For several rigs on one database. */
+export async function emptyTables({ pool }: FreshDatabase): Promise<void> {
+  const { rows } = await pool.query<{ name: string }>(
+    `select tablename as name from pg_tables where schemaname = 'public'
+       and tablename in ('office_baseline', 'writeback_intent', 'writeback_account', 'item_view', 'projection_checkpoint')`,
+  );
+  if (rows.length > 0) await pool.query(`truncate ${rows.map(({ name }) => name).join()}`);
+}
+
 export interface RigPerson {
   readonly email: string;
   readonly account: AccountId;

@@ -2,7 +2,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ItemId } from '../../domain/shared/ids.ts';
 import { type FreshDatabase, freshDatabase } from '../../test/postgres.ts';
 import type { FakeOfficeCall, FakeOfficeFault } from '../office/memory.ts';
-import { createRig, type Rig, type RigPerson, tenant } from './rig.ts';
+import { createRig, emptyTables, type Rig, type RigPerson, tenant } from './rig.ts';
 
 let database: FreshDatabase;
 let rig: Rig;
@@ -15,11 +15,7 @@ beforeAll(async () => {
 });
 
 const begin = async (options: { ruleOf?: 'serverWins' } = {}): Promise<void> => {
-  await database.pool.query(
-    `do $$ declare t record; begin for t in select tablename from pg_tables where schemaname = 'public'
-       and (tablename like 'office%' or tablename like 'writeback%' or tablename in ('item_view', 'projection_checkpoint'))
-     loop execute 'truncate ' || t.tablename; end loop; end $$`,
-  );
+  await emptyTables(database);
   fault = () => undefined;
   rig = await createRig(database, { fault: (call) => fault(call), ...options });
   kari = await rig.person(`kari${++people}@demo.example`);

@@ -22,4 +22,12 @@ export class OfficeBaselineReader {
     `.execute(this.#db);
     return rows;
   }
+
+  /** Whether a record is known of any of the collections. */
+  async hasAny(tenant: TenantId, homes: readonly CollectionId[]): Promise<boolean> {
+    const { rows } = await sql`
+      select 1 from office_baseline where tenant = ${tenant} and home = any(${homes}::text[]) limit 1
+    `.execute(this.#db);
+    return rows.length > 0;
+  }
 }
