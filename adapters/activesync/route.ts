@@ -66,7 +66,11 @@ function addRoutes(fastify: FastifyInstance, server: ActiveSyncServer, bodyLimit
   const anyCase = [...activesyncPath.slice(1)]
     .map((letter) => (letter === '-' ? '-' : `[${letter.toLowerCase()}${letter.toUpperCase()}]`))
     .join('');
-  for (const url of [activesyncPath, activesyncPath.toLowerCase(), `/:path(^${anyCase}$)`]) {
+  // Where the router itself does not mind the case, one route is all of them.
+  const { caseSensitive } = fastify.initialConfig.routerOptions ?? fastify.initialConfig;
+  const urls =
+    caseSensitive === false ? [activesyncPath] : [activesyncPath, activesyncPath.toLowerCase(), `/:path(^${anyCase}$)`];
+  for (const url of urls) {
     fastify.route({
       method: 'POST',
       url,

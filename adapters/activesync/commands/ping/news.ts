@@ -1,11 +1,12 @@
 /** Whether a folder holds something that the device does not know: what Ping tells before Sync fetches it. */
 import type { Folder } from '../../../../domain/folder/state.ts';
-import type { ItemId } from '../../../../domain/shared/ids.ts';
+import type { CollectionId, ItemId } from '../../../../domain/shared/ids.ts';
 import { standpoint as standpointOf } from '../../../../domain/sync/decide.ts';
-import type { Held } from '../../../../domain/sync/state.ts';
+import type { ConversationState, Held } from '../../../../domain/sync/state.ts';
 import { changes, configOf } from '../../conversation/changes.ts';
-import { itemFilter } from '../../conversation/filter.ts';
+import { type ItemFilter, itemFilter } from '../../conversation/filter.ts';
 import { Renderer } from '../../conversation/renderer.ts';
+import type { Conversation, ConversationId } from '../../conversation/store.ts';
 import type { SyncDeps } from '../../deps.ts';
 import { conversationOf, itemsOf, type Session } from '../../session.ts';
 
@@ -18,25 +19,58 @@ const noVersions: ReadonlyMap<ItemId, number> = new Map();
  */
 export async function hasNews(deps: SyncDeps, session: Session, folder: Folder): Promise<boolean> {
   const id = conversationOf(session, folder.collection);
-  const collection = itemsOf(folder);
-  const conversation = deps.conversations.cached(id) ?? (await deps.conversations.load(id));
+  if (await isStill(deps, id, viewOf(deps, session, folder, await deps.conversations.load(id)))) return false;
+  // A Sync of the device may be at work: what it has just changed is its own only once its answer is stored.
+  return await deps.conversations.exclusively(id, async () => {
+    const view = viewOf(deps, session, folder, await deps.conversations.load(id));
+    return !(await isStill(deps, id, view)) && (await look(deps, id, view as View));
+  });
+}
+
+/** A folder as the device sees it. */
+interface View {
+  readonly conversation: Conversation;
+  readonly state: ConversationState;
+  /** The key that stands for what the device knows. */
+  readonly base: number;
+  readonly collection: CollectionId;
+  readonly filter: ItemFilter;
+  readonly renderer: Renderer;
+}
+
+function viewOf(deps: SyncDeps, session: Session, folder: Folder, conversation: Conversation): View | undefined {
   const { state } = conversation;
-  if (!state) return false;
-  const base = state.offer ? state.offer.key : state.acknowledged;
-  const cursor = state.offer ? state.offer.cursor : state.cursor;
-  const renderer = new Renderer(deps.classOf(folder.kind), session, state.options, folder.owner !== undefined);
-  const filter = itemFilter(folder.kind, state.options.filterType, Date.parse(deps.now()));
-  const config = configOf({ filter, renderer });
-  const head = deps.heads.peek(session.tenant, collection) ?? (await deps.heads.head(session.tenant, collection));
+  if (!state) return undefined;
+  return {
+    conversation,
+    state,
+    base: state.offer ? state.offer.key : state.acknowledged,
+    collection: itemsOf(folder),
+    filter: itemFilter(folder.kind, state.options.filterType, Date.parse(deps.now())),
+    renderer: new Renderer(deps.classOf(folder.kind), session, state.options, folder.owner !== undefined),
+  };
+}
+
+/** Memory knows that nothing moved since it was last looked at under the same options. */
+async function isStill(deps: SyncDeps, { tenant }: ConversationId, view: View | undefined): Promise<boolean> {
+  if (!view) return true;
+  const { state, base, conversation, collection } = view;
   const { checked } = conversation;
-  const lookedAt =
-    checked && checked.key === base && checked.config === config
-      ? checked.position
-      : cursor.config === config
-        ? cursor.position
-        : undefined;
+  const config = configOf(view);
+  const cursor = state.offer ? state.offer.cursor : state.cursor;
+  const isChecked = checked && checked.key === base && checked.config === config;
+  const lookedAt = isChecked ? checked.position : cursor.config === config ? cursor.position : undefined;
+  if (lookedAt === undefined || hasStale(state)) return false;
+  return lookedAt >= (deps.heads.peek(tenant, collection) ?? (await deps.heads.head(tenant, collection)));
+}
+
+function hasStale(state: ConversationState): boolean {
+  return state.stale.length > 0 || state.offer?.ops.some(([, op]) => op === 'stale') === true;
+}
+
+async function look(deps: SyncDeps, id: ConversationId, view: View): Promise<boolean> {
+  const { conversation, state, base, collection, filter, renderer } = view;
   const standpoint = standpointOf(state, state.offer ? 'next' : 'repeat');
-  if (lookedAt !== undefined && lookedAt >= head && standpoint.stale.size === 0) return false;
   const found = await changes(deps, {
     id,
     conversation,
