@@ -71,7 +71,7 @@ export function applyDelta(fields: Fields, delta: Delta): Fields {
 export function restrict(delta: Delta, keep: (path: string) => boolean): Delta {
   return {
     set: Object.fromEntries(Object.entries(delta.set).filter(([path]) => keep(path))),
-    cleared: delta.cleared.filter(keep),
+    cleared: delta.cleared.filter((path) => keep(path)),
   };
 }
 

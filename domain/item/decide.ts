@@ -6,7 +6,7 @@ import { type ConflictRule, merge } from '../conflict/merge.ts';
 import { applyDelta, type Delta, difference, emptyDelta, equal, isEmpty, pathsOf } from '../conflict/paths.ts';
 import type { Actor, DomainEvent } from '../shared/event.ts';
 import type { AccountId, CollectionId } from '../shared/ids.ts';
-import { type ItemEventData, itemEvent, parseItemType } from './events.ts';
+import { itemEvent, parseItemType } from './events.ts';
 import type { Fields, ItemKind, Patch } from './fields.ts';
 import { mergeGroups } from './merge-groups.ts';
 import { evolve, fold, type ItemEventAt, type ItemState } from './state.ts';
@@ -101,27 +101,10 @@ function decideChange(
     if (isEmpty(mine)) return { kind: 'refused', reason: 'gone' };
     if (rule === 'serverWins' || !removedByOthers) {
       const kept = conflictKept(kind, base, rule, 'client', pathsOf(mine), mine);
-      // The same loser is kept once, however often it is sent.
-      const already = history.some(
-        (event) =>
-          event.type === kept.type &&
-          sameActor(event.actor, actor) &&
-          equal((event.data as ItemEventData['ConflictKept']).lost, mine),
-      );
-      return already
+      return isKept(history, kept, actor)
         ? { kind: 'refused', reason: 'gone' }
         : { kind: 'accepted', events: [kept], merged: false, conflict: 'client' };
     }
-    const { owner, collection } = current;
-    return {
-      kind: 'accepted',
-      events: [
-        itemEvent(kind, 'Added', { collection, owner, fields: wanted, restored: true }),
-        conflictKept(kind, base, rule, 'server', [], emptyDelta, true),
-      ],
-      merged: false,
-      conflict: 'server',
-    };
   }
 
   const result = merge({
@@ -132,12 +115,27 @@ function decideChange(
     rule,
     groups: mergeGroups[kind],
   });
+  const fields = applyDelta(current.fields, result.delta);
+  const merged = !equal(fields, wanted);
+  if (current.removed) {
+    // What others changed before they removed it comes back with the item.
+    const { owner, collection } = current;
+    return {
+      kind: 'accepted',
+      events: [
+        itemEvent(kind, 'Added', { collection, owner, fields, restored: true }),
+        conflictKept(kind, base, rule, 'server', result.contested, result.lost, true),
+      ],
+      merged,
+      conflict: 'server',
+    };
+  }
   const events: DomainEvent[] = [];
   if (!isEmpty(result.delta)) events.push(itemEvent(kind, 'Changed', { base, ...result.delta }));
-  const merged = !equal(applyDelta(current.fields, result.delta), wanted);
   if (result.contested.length === 0) return { kind: 'accepted', events, merged };
   const loser = rule === 'serverWins' ? 'client' : 'server';
-  events.push(conflictKept(kind, base, rule, loser, result.contested, result.lost));
+  const kept = conflictKept(kind, base, rule, loser, result.contested, result.lost);
+  if (!isKept(history, kept, actor)) events.push(kept);
   return { kind: 'accepted', events, merged, conflict: loser };
 }
 
@@ -155,9 +153,10 @@ function decideRemove(
   if (touched.size === 0) return { kind: 'accepted', events: [removed], merged: false };
   const contested = [...touched];
   if (rule === 'serverWins') {
+    const kept = conflictKept(kind, base, rule, 'client', contested, emptyDelta, true);
     return {
       kind: 'accepted',
-      events: [conflictKept(kind, base, rule, 'client', contested, emptyDelta, true)],
+      events: isKept(history, kept, actor) ? [] : [kept],
       merged: true,
       conflict: 'client',
     };
@@ -229,6 +228,13 @@ function since(
 export function sameActor(a: Actor, b: Actor): boolean {
   if (a.kind === 'device' && b.kind === 'device') return a.device === b.device;
   return a.kind === b.kind && a.kind !== 'admin';
+}
+
+/** The same loser is kept once, however often it is sent. */
+function isKept(history: readonly PastEvent[], kept: DomainEvent, actor: Actor): boolean {
+  return history.some(
+    (event) => event.type === kept.type && sameActor(event.actor, actor) && equal(event.data, kept.data),
+  );
 }
 
 function conflictKept(
