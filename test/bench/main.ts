@@ -10,11 +10,20 @@ import { firstSync } from './scenarios/first-sync.ts';
 import { noChange } from './scenarios/no-change.ts';
 import { rebuild } from './scenarios/rebuild.ts';
 import type { Scenario } from './scenarios/scenario.ts';
-import { setUp } from './scenarios/set-up.ts';
-import { throughput } from './scenarios/throughput.ts';
+import { setUp, setUpDemo } from './scenarios/set-up.ts';
+import { throughput, throughputOffice } from './scenarios/throughput.ts';
 import { Stage } from './stage.ts';
 
-const onServer: readonly Scenario[] = [setUp, firstSync, noChange, throughput, crawl, fanOut];
+const onServer: readonly Scenario[] = [
+  setUp,
+  setUpDemo,
+  firstSync,
+  noChange,
+  throughput,
+  throughputOffice,
+  crawl,
+  fanOut,
+];
 const names = [...onServer.map(({ name }) => name), 'rebuild'];
 
 const usage = `Usage: npm run bench -- [options] [scenario …]
@@ -75,6 +84,7 @@ async function onFreshServer(
 ): Promise<Result[]> {
   const stage = await Stage.open({
     users: scenario.users({ quick }),
+    office: scenario.office,
     exactRows: !quick,
     profileDir: profile && path.resolve(profile, scenario.name),
     keep,

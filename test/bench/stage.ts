@@ -1,4 +1,4 @@
-/** What every scenario plays on: the server, its database, and phones of the demo's people. */
+/** What every scenario plays on: the server, its database, and the people's phones. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,6 +13,8 @@ import type { Measured } from './measure.ts';
 
 export interface StageOptions {
   readonly users: number;
+  /** The demo's people with their simulated office, or people of our own without one. */
+  readonly office: boolean;
   readonly exactRows: boolean;
   /** Where the server's CPU profile is written when it stops. */
   readonly profileDir: string | undefined;
@@ -27,6 +29,7 @@ export class Stage implements Measured {
   readonly pool: pg.Pool;
   readonly exactRows: boolean;
   readonly transport: Transport;
+  readonly #office: boolean;
   readonly #directory: string;
   readonly #keep: boolean;
 
@@ -42,6 +45,7 @@ export class Stage implements Measured {
     this.pool.on('error', () => {});
     this.exactRows = options.exactRows;
     this.transport = new Transport({ url: server.url, connections });
+    this.#office = options.office;
     this.#directory = directory;
     this.#keep = options.keep;
   }
@@ -50,27 +54,39 @@ export class Stage implements Measured {
     const directory = await mkdtemp(path.join(tmpdir(), 'mobilesync-bench-'));
     const server = await ServerProcess.start({
       dataDir: path.join(directory, 'data'),
-      env: { DEMO: 'true', DEMO_USERS: String(options.users) },
+      env: options.office ? { DEMO: 'true', DEMO_USERS: String(options.users) } : { DEMO: 'false' },
       nodeArgs: options.profileDir ? ['--cpu-prof', `--cpu-prof-dir=${options.profileDir}`] : [],
       startWithinMs: 60_000 + options.users * 50,
     });
-    return new Stage(options, directory, server, await server.postmaster());
+    const stage = new Stage(options, directory, server, await server.postmaster());
+    if (!options.office) await each(range(options.users), 4, (number) => stage.#create(number));
+    return stage;
+  }
+
+  async #create(number: number): Promise<void> {
+    await this.admin('POST', '/admin/accounts', { email: this.user(number), password: 'demo', office: null });
+  }
+
+  /** The address of one of the people, from 1 on. */
+  user(number: number): string {
+    return `user${number}@${this.#office ? 'demo' : 'bench'}.example`;
   }
 
   /** A new device of `user<number>`; nothing is asked of the server yet. */
   phone(number: number, deviceId: string, options: { windowSize?: number; transport?: Transport } = {}): Phone {
-    const user = userName(number);
+    const user = this.user(number);
     const { transport = this.transport, windowSize } = options;
     const client = new EasClient({ transport, user, password: 'demo', deviceId, version: 141 });
     const state = newState({ url: this.server.url, user, deviceId, version: 141 });
     return new Phone({ client, state, windowSize });
   }
 
-  async admin(method: 'GET' | 'POST', requestPath: string): Promise<unknown> {
+  async admin(method: 'GET' | 'POST', requestPath: string, body?: object): Promise<unknown> {
     const answer = await this.transport.send({
       method,
       path: requestPath,
-      headers: { authorization: `Bearer ${adminToken}` },
+      headers: { authorization: `Bearer ${adminToken}`, ...(body ? { 'content-type': 'application/json' } : {}) },
+      ...(body ? { body: JSON.stringify(body) } : {}),
       timeoutMs: 600_000,
     });
     if (answer.status >= 300) throw new Error(`${method} ${requestPath}: HTTP ${answer.status} ${answer.body}`);
@@ -83,10 +99,6 @@ export class Stage implements Measured {
     await this.server.stop();
     if (!this.#keep) await rm(this.#directory, { recursive: true, force: true });
   }
-}
-
-export function userName(number: number): string {
-  return `user${number}@demo.example`;
 }
 
 /** Runs it for all, some at a time. */

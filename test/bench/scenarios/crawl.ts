@@ -1,15 +1,16 @@
 import { Transport } from '../../eas-client/transport.ts';
 import { measure } from '../measure.ts';
-import { each, range, type Stage, userName } from '../stage.ts';
+import { each, range, type Stage } from '../stage.ts';
 import type { Scenario } from './scenario.ts';
 
 /** The office's records of one person: all new, ten changed, none changed. */
 export const crawl: Scenario = {
   name: 'crawl',
+  office: true,
   users: () => 2,
   async run(stage, { quick }) {
     const records = quick ? 200 : 5_000;
-    const user = userName(2);
+    const user = stage.user(2);
     const office = new Transport({ url: await officeUrl(stage), connections: 16 });
     try {
       const send = async (method: 'POST' | 'PATCH', path: string, body: object): Promise<string> => {

@@ -14,6 +14,7 @@ const connectionsEach = 250;
 /** Parked Pings: what one costs while nothing happens, and how soon it is answered when something does. */
 export const fanOut: Scenario = {
   name: 'fan-out',
+  office: false,
   users: ({ quick }) => (quick ? 20 : 500),
   async run(stage, { quick }) {
     const people = quick ? 20 : 500;

@@ -9,6 +9,7 @@ const batch = 200;
 /** A device that comes to a full address book, with small windows and with the largest. */
 export const firstSync: Scenario = {
   name: 'first-sync',
+  office: false,
   users: () => 1,
   async run(stage, { quick }) {
     const contacts = quick ? 400 : 5_000;

@@ -7,6 +7,7 @@ import type { Scenario } from './scenario.ts';
 /** What phones do most: ask for three folders and hear that nothing changed. */
 export const noChange: Scenario = {
   name: 'no-change',
+  office: false,
   users: ({ quick }) => (quick ? 20 : 200),
   async run(stage, { quick }) {
     const phones = await fleet(stage, quick ? 20 : 200, 'IDLE');

@@ -5,10 +5,12 @@ export interface Settings {
   readonly quick: boolean;
 }
 
-/** Something that is measured on the server. People are `user1` …; devices have names of the scenario's own. */
+/** Something that is measured on the server. People have numbers from 1; devices have names of the scenario's own. */
 export interface Scenario {
   readonly name: string;
-  /** How many demo people it needs. */
+  /** Whether its people have an office: its simulator and the write-back then run in the same process. */
+  readonly office: boolean;
+  /** How many people it needs. */
   readonly users: (settings: Settings) => number;
   readonly run: (stage: Stage, settings: Settings) => Promise<Result[]>;
 }

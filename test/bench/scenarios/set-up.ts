@@ -5,13 +5,14 @@ import { each, range } from '../stage.ts';
 import type { Scenario } from './scenario.ts';
 
 /** A new device of a new person: OPTIONS, FolderSync, Settings, Provision twice, key 0 and the items of each folder. */
-export const setUp: Scenario = {
-  name: 'set-up',
+const scenario = (name: string, office: boolean, people: string): Scenario => ({
+  name,
+  office,
   users: ({ quick }) => (quick ? 20 : 200),
   async run(stage, { quick }) {
     const count = quick ? 20 : 200;
     const result = await measure(stage, {
-      scenario: 'account set-up (whole sequence of a new device)',
+      scenario: `account set-up (whole sequence of a new device), ${people}`,
       unit: 'set-ups',
       aimCpuMs: 60,
       run: async (recorder) => {
@@ -30,4 +31,7 @@ export const setUp: Scenario = {
     });
     return [result];
   },
-};
+});
+
+export const setUp = scenario('set-up', false, 'each with a password of its own');
+export const setUpDemo = scenario('set-up-demo', true, "the demo's people, who share a hash");

@@ -3,14 +3,15 @@ import { type SyncCommand, sync } from '../../eas-client/commands/sync.ts';
 import { el } from '../../eas-client/elements.ts';
 import type { Phone } from '../../eas-client/phone.ts';
 import { contact } from '../items.ts';
-import { measure } from '../measure.ts';
+import { measure, type Recorder } from '../measure.ts';
 import { each, range } from '../stage.ts';
 import { fleet } from './fleet.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Phones that write: one Add a request, then one Change a request. */
-export const throughput: Scenario = {
-  name: 'throughput',
+const scenario = (name: string, office: boolean): Scenario => ({
+  name,
+  office,
   users: ({ quick }) => (quick ? 20 : 200),
   async run(stage, { quick }) {
     const phones = await fleet(stage, quick ? 20 : 200, 'BUSY');
@@ -18,19 +19,23 @@ export const throughput: Scenario = {
     const held = new Map<Phone, string[]>(phones.map((phone) => [phone, []]));
     // A device asks its next only when the last was answered, so each of them has one chain of requests.
     const write = (command: (phone: Phone, round: number) => SyncCommand, atATime: number) => ({
-      run: async (recorder: { time<T>(run: () => Promise<T>): Promise<T> }) => {
+      run: async (recorder: Recorder) => {
         await each(phones, atATime, async (phone) => {
           for (const round of range(rounds)) {
             const one = command(phone, round);
             await recorder.time(async () => held.get(phone)!.push(...(await send(phone, one))));
           }
         });
+        if (!office) return;
+        // What was accepted is also written to the office: the cost ends when that is done.
+        await each(phones, 4, (phone) => stage.admin('POST', `/admin/accounts/${phone.state.user}/writeback`));
+        recorder.notes.push('with the write-back to the office and the simulated office itself');
       },
     });
     const added = await measure(stage, {
       scenario: `one Add a request, 16 devices at a time`,
       unit: 'adds',
-      aimCpuMs: 1.5,
+      aimCpuMs: office ? undefined : 1.5,
       ...write((phone, round) => ({ do: 'add', clientId: phone.nextClientId(), data: contact(round) }), 16),
     });
     const changed = await measure(stage, {
@@ -43,7 +48,10 @@ export const throughput: Scenario = {
     });
     return [added, changed];
   },
-};
+});
+
+export const throughput = scenario('throughput', false);
+export const throughputOffice = scenario('throughput-office', true);
 
 async function send(phone: Phone, command: SyncCommand): Promise<string[]> {
   const [id = ''] = phone.folders('contact');
