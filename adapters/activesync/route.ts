@@ -5,7 +5,7 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { standingOf } from '../../domain/device/standing.ts';
-import type { DeviceState } from '../../domain/device/state.ts';
+import type { Device, DeviceState } from '../../domain/device/state.ts';
 import type { AccountId, DeviceKey } from '../../domain/shared/ids.ts';
 import { deviceKeyFrom } from '../ids.ts';
 import { commandHandlers } from './commands/index.ts';
@@ -30,6 +30,7 @@ export interface RouteOptions {
 
 export const activesyncPath = '/Microsoft-Server-ActiveSync';
 const defaultBodyLimit = 8 * 1024 * 1024;
+const greetedAgainMs = 10 * 60_000;
 
 const serverHeader = formatVersion(protocolVersions.at(-1) as ProtocolVersion);
 const optionsHeaders = {
@@ -94,6 +95,8 @@ class ActiveSyncServer {
   readonly #handlers: ReturnType<typeof commandHandlers>;
   readonly #admissions = new WeakMap<FastifyRequest, Admission>();
   readonly #deviceKeys = new LRUCache<string, DeviceKey>({ max: 50_000 });
+  /** Devices that said something new of themselves lately. */
+  readonly #greeted = new LRUCache<DeviceKey, true>({ max: 10_000, ttl: greetedAgainMs });
 
   constructor(deps: ActiveSyncDeps, closings: Closings) {
     this.#deps = deps;
@@ -175,13 +178,21 @@ class ActiveSyncServer {
     const state = isStateless(session) ? unpaired : await this.#deps.devices.device(session.tenant, session.device);
     const turned = standing(state, admission);
     if (turned) return turned;
-    if (!isStateless(session) && isNewClient(state, admission, request.headers['user-agent'])) {
+    if (!isStateless(session) && this.#isToGreet(session.device, state, admission, request.headers['user-agent'])) {
       const client = clientOf(admission, request.headers['user-agent']);
       const greeting = { type: 'greet', account: person.account.id, deviceId: query.deviceId, client } as const;
       const actor = { kind: 'device', account: session.account, device: session.device } as const;
       await this.#deps.devices.run(session.tenant, session.account, session.device, greeting, actor);
     }
     return this.#run(command, { session, root, onClose: this.#closer(reply) });
+  }
+
+  /** A device whose programs disagree about what they are would otherwise write with every request. */
+  #isToGreet(device: DeviceKey, state: DeviceState, admission: Admission, userAgent: string | undefined): boolean {
+    if (state.kind !== 'device') return true;
+    if (!isNewClient(state, admission, userAgent) || this.#greeted.has(device)) return false;
+    this.#greeted.set(device, true);
+    return true;
   }
 
   #run(command: CommandName, request: CommandRequest): Promise<CommandAnswer> {
@@ -256,8 +267,7 @@ function standing(state: DeviceState, { command, person, version, policyKey }: A
 }
 
 /** Clients differ in what they send with which command, so a paired one is asked with few of them only. */
-function isNewClient(state: DeviceState, admission: Admission, userAgent: string | undefined): boolean {
-  if (state.kind !== 'device') return true;
+function isNewClient(state: Device, admission: Admission, userAgent: string | undefined): boolean {
   const { command } = admission;
   if (command !== 'FolderSync' && command !== 'Provision' && command !== 'Settings') return false;
   const client = clientOf(admission, userAgent);
