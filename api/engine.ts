@@ -19,8 +19,9 @@ import { FolderHeads } from '../adapters/activesync/wake/folder-heads.ts';
 import type { KeyRing } from '../adapters/crypto.port.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import { commandIdFrom } from '../adapters/ids.ts';
+import type { ItemBodies } from '../adapters/items/bodies.ts';
 import { ItemCommands } from '../adapters/items/item-commands.ts';
-import { rowOpener } from '../adapters/items/open-rows.ts';
+import { rowOpener, wholeRowOpener } from '../adapters/items/open-rows.ts';
 import type { AppointmentFields } from '../domain/appointment/fields.ts';
 import { lastEnd } from '../domain/appointment/recurrence.ts';
 import type { ItemKind } from '../domain/item/fields.ts';
@@ -55,7 +56,9 @@ export function engineProjections(keys: KeyRing): Projection[] {
 
 export interface EngineOptions {
   readonly db: Kysely<AnyDatabase>;
+  /** The one over which `bodies` lies: loads give long bodies in place. */
   readonly store: EventStore;
+  readonly bodies: ItemBodies;
   readonly keys: KeyRing;
   readonly runner: ProjectionRunner;
   readonly folders: Folders;
@@ -78,7 +81,7 @@ export interface Engine {
 }
 
 export function buildEngine(options: EngineOptions): Engine {
-  const { db, store, keys, runner, folders, now } = options;
+  const { db, store, bodies, keys, runner, folders, now } = options;
   const items = new ItemCommands(store);
   const view = new ItemViewReader(db);
   const sync = new SyncViewReader(db);
@@ -93,7 +96,9 @@ export function buildEngine(options: EngineOptions): Engine {
     now,
     keyChecks: new KeyChecks(options.syncKeySecret),
     classOf: (kind) => itemClasses[kind],
-    open: rowOpener(keys),
+    open: wholeRowOpener(keys, bodies),
+    openBriefly: rowOpener(keys),
+    longBodies: (tenant, item, fields) => (bodies.hasNamed(fields) ? bodies.inflate(tenant, item, fields) : undefined),
     commandId: commandIdFrom,
     nonce: randomUUID,
     folderHead: (tenant, collection) => heads.peek(tenant, collection) ?? heads.head(tenant, collection),

@@ -8,6 +8,8 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import { Closings } from '../adapters/activesync/http/closings.ts';
 import { activesyncRoute } from '../adapters/activesync/route.ts';
+import { MemoryBlobStore } from '../adapters/blobs/memory.ts';
+import { PostgresBlobStore } from '../adapters/blobs/postgres.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { keyRing } from '../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../adapters/crypto/master-key.ts';
@@ -16,6 +18,7 @@ import { postgresKeyTable } from '../adapters/crypto/postgres/table.ts';
 import { createEventStore } from '../adapters/event-log/event-store.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
+import { ItemBodies } from '../adapters/items/bodies.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { type OfficeSimulator, startOfficeSimulator } from '../adapters/office-24sevenoffice/simulator/start.ts';
 import { officeSyncEvents, officeSyncProjections } from '../adapters/office-sync/index.ts';
@@ -115,7 +118,12 @@ async function startAll(
 
   const log = inMemory ? memoryEventLog() : postgresEventLog({ pool });
   teardown.add('the event log', () => log.close());
-  const store = createEventStore({
+  const bodies = new ItemBodies({
+    blobs: inMemory ? new MemoryBlobStore() : new PostgresBlobStore(pool),
+    keys,
+    onLost: (tenant, item, hash) => logger.error({ tenant, item, hash }, 'the body of an item is lost'),
+  });
+  const stored = createEventStore({
     log,
     keys,
     clock: systemClock.instant,
@@ -129,6 +137,7 @@ async function startAll(
       syncEvents,
     ),
   });
+  const store = bodies.over(stored);
   const runner = new ProjectionRunner({
     db,
     store,
@@ -176,6 +185,7 @@ async function startAll(
   const engine = buildEngine({
     db,
     store,
+    bodies,
     keys,
     runner,
     folders,

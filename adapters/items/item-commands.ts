@@ -12,8 +12,10 @@ import type { AccountId, CommandId, Instant, ItemId, Position, StreamName, Tenan
 import { accountSubject, itemStream, itemSubject } from '../../domain/shared/streams.ts';
 import type { EventStore, RecordedEvent, StreamPage } from '../event-log/event-store.port.ts';
 import { emptyHead } from '../event-log/event-store.port.ts';
+import { SubjectErased } from '../event-log/event-store.ts';
+import { AppendRejected } from '../event-log/port.ts';
 
-/** Why a command was not even decided; told to the phone by the status (MS-ASCMD 2.2.3.177.17). */
+/** Why a command was not decided, or could not be stored; told to the phone by the status (MS-ASCMD 2.2.3.177.17). */
 export interface Refusal {
   readonly kind: 'unreadable';
   readonly status: number;
@@ -44,6 +46,9 @@ export interface ItemResult {
 }
 
 const attemptsMax = 5;
+/** MS-ASCMD 2.2.3.177.17: the client is at fault with this content, and sends it no more. */
+const conversionError = 6;
+const objectNotFound = 8;
 
 export class ItemCommands {
   readonly #store: EventStore;
@@ -81,7 +86,28 @@ export class ItemCommands {
     return [...(await this.#store.load(tenant, itemStream(kind, item))).events];
   }
 
+  /** What no log takes is refused by itself: the commands beside it are carried out. */
   async #round(tenant: TenantId, requests: readonly ItemRequest[]): Promise<ItemResult[]> {
+    try {
+      return await this.#together(tenant, requests);
+    } catch (error) {
+      if (!(error instanceof AppendRejected || error instanceof SubjectErased)) throw error;
+      const [only, ...others] = requests;
+      if (only && others.length === 0) return [await this.#refused(tenant, only, error)];
+    }
+    const results: ItemResult[] = [];
+    for (const request of requests) results.push(...(await this.#round(tenant, [request])));
+    return results;
+  }
+
+  async #refused(tenant: TenantId, request: ItemRequest, error: Error): Promise<ItemResult> {
+    const page = (await this.#load(tenant, [request])).get(streamOf(request));
+    const status = error instanceof SubjectErased ? objectNotFound : conversionError;
+    const decision: Refusal = { kind: 'unreadable', status, reason: error.message };
+    return { decision, ...outcome(pastEvents(page?.events ?? [])), position: 0 as Position, repeated: false };
+  }
+
+  async #together(tenant: TenantId, requests: readonly ItemRequest[]): Promise<ItemResult[]> {
     // A new item needs no look at its stream: the append says when it was there already.
     let known = await this.#load(
       tenant,

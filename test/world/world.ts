@@ -9,6 +9,8 @@ import type { Session } from '../../adapters/activesync/session.ts';
 import { formatVersion, type ProtocolVersion } from '../../adapters/activesync/version.ts';
 import { decodeWbxml } from '../../adapters/activesync/wbxml/decode.ts';
 import type { Element } from '../../adapters/activesync/wbxml/element.ts';
+import { MemoryBlobStore } from '../../adapters/blobs/memory.ts';
+import type { BlobStore } from '../../adapters/blobs/port.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
 import { masterKey } from '../../adapters/crypto/master-key.ts';
 import { memoryKeyTable } from '../../adapters/crypto/memory.ts';
@@ -18,6 +20,7 @@ import { createEventStore } from '../../adapters/event-log/event-store.ts';
 import { memoryEventLog } from '../../adapters/event-log/memory.ts';
 import type { EventLog } from '../../adapters/event-log/port.ts';
 import { accountIdFrom, deviceKeyFrom, tenantOf } from '../../adapters/ids.ts';
+import { ItemBodies } from '../../adapters/items/bodies.ts';
 import type { ItemRequest, ItemResult } from '../../adapters/items/item-commands.ts';
 import { buildEngine, type Engine, engineProjections } from '../../api/engine.ts';
 import { defaultCollection, defaultFolders } from '../../api/services/default-folders.ts';
@@ -34,6 +37,7 @@ import { ProjectionRunner } from '../../projections/runner/runner.ts';
 export interface WorldOptions {
   readonly pool: pg.Pool;
   readonly log?: EventLog;
+  readonly blobs?: BlobStore;
   /** Milliseconds since 1970; the system's clock unless told. */
   readonly nowMs?: () => number;
 }
@@ -45,6 +49,7 @@ export class World {
   readonly log: EventLog;
   readonly store: EventStore;
   readonly keys: KeyRing;
+  readonly blobs: BlobStore;
   readonly errors: unknown[] = [];
   readonly forged: string[] = [];
   readonly #trees = new Map<AccountId, FolderTree>();
@@ -54,12 +59,19 @@ export class World {
     this.keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
     this.#now = () => new Date(options.nowMs?.() ?? Date.now()).toISOString() as Instant;
     this.log = options.log ?? memoryEventLog();
-    this.store = createEventStore({
+    this.blobs = options.blobs ?? new MemoryBlobStore();
+    const bodies = new ItemBodies({
+      blobs: this.blobs,
+      keys: this.keys,
+      onLost: (_, item) => this.errors.push(new Error(`the body of ${item} is lost`)),
+    });
+    const stored = createEventStore({
       log: this.log,
       keys: this.keys,
       clock: this.#now,
       events: eventRegistry(itemEvents, syncEvents),
     });
+    this.store = bodies.over(stored);
     this.db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool: options.pool }) });
     this.runner = new ProjectionRunner({
       db: this.db,
@@ -70,6 +82,7 @@ export class World {
     this.engine = buildEngine({
       db: this.db,
       store: this.store,
+      bodies,
       keys: this.keys,
       runner: this.runner,
       folders: {

@@ -50,8 +50,10 @@ export interface ChangesQuery {
 export interface ChangesDeps {
   readonly view: ItemViewReader;
   readonly conversations: ConversationStore;
-  /** Opens the sealed fields of the rows; rows whose key is gone are absent. */
-  readonly open: (tenant: ConversationId['tenant'], rows: readonly ItemRow[]) => Promise<Map<ItemId, Fields>>;
+  /** Opens the sealed fields of the rows, long bodies left aside; rows whose key is gone are absent. */
+  readonly openBriefly: (tenant: ConversationId['tenant'], rows: readonly ItemRow[]) => Promise<Map<ItemId, Fields>>;
+  /** Puts long bodies in place; undefined when there are none. */
+  readonly longBodies: (tenant: ConversationId['tenant'], item: ItemId, fields: Fields) => Promise<Fields> | undefined;
 }
 
 /** One answer carries at most this much content, so that memory and the client's patience hold. */
@@ -139,10 +141,16 @@ async function collect(
     const before = known(row.item);
     return query.filter.passes(row) && collector.mayDiffer(row, before);
   });
-  const opened = await deps.open(query.id.tenant, showing);
+  const opened = await deps.openBriefly(query.id.tenant, showing);
   let done = 0;
   for (const row of rows) {
-    if (!isOutdated(query, row) && !collector.take(row, known(row.item), opened.get(row.item))) return done;
+    if (!isOutdated(query, row)) {
+      let fields = opened.get(row.item);
+      // One at a time, and none beyond the window: a page of long bodies would fill the memory.
+      const whole = fields && !collector.isFull && deps.longBodies(query.id.tenant, row.item, fields);
+      if (whole) fields = await whole;
+      if (!collector.take(row, known(row.item), fields)) return done;
+    }
     done++;
   }
   return done;
@@ -179,7 +187,7 @@ class Collector {
       return this.drop(row.item, row.deleted || this.#query.filter.passes(row) ? 'delete' : 'softDelete');
     }
     if (!fields || !this.mayDiffer(row, known)) return true;
-    if (this.#isFull()) return false;
+    if (this.isFull) return false;
     this.#taken.add(row.item);
     try {
       const { fragment, hash } = this.#query.renderer.render(fields);
@@ -198,7 +206,7 @@ class Collector {
 
   drop(item: ItemId, op: 'delete' | 'softDelete'): boolean {
     if (this.#taken.has(item)) return true;
-    if (this.#isFull()) return false;
+    if (this.isFull) return false;
     this.#taken.add(item);
     this.commands.push({ op, item });
     this.#ops.push([item, op, 0, '']);
@@ -209,7 +217,7 @@ class Collector {
     return { commands: this.commands, ops: this.#ops, cursor, moreAvailable, withheld: this.#withheld };
   }
 
-  #isFull(): boolean {
+  get isFull(): boolean {
     return this.commands.length >= this.#query.windowSize || this.#bytes > contentBytesMax;
   }
 }

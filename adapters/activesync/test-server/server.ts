@@ -27,12 +27,14 @@ import { foldersView } from '../../../projections/folders/project.ts';
 import { checkpointMigration } from '../../../projections/runner/checkpoints.ts';
 import type { AnyDatabase } from '../../../projections/runner/projection.ts';
 import { ProjectionRunner } from '../../../projections/runner/runner.ts';
+import { MemoryBlobStore } from '../../blobs/memory.ts';
 import { systemClock } from '../../clock.ts';
 import { keyRing } from '../../crypto/key-ring.ts';
 import { masterKey } from '../../crypto/master-key.ts';
 import { memoryKeyTable } from '../../crypto/memory.ts';
 import { createEventStore } from '../../event-log/event-store.ts';
 import { memoryEventLog } from '../../event-log/memory.ts';
+import { ItemBodies } from '../../items/bodies.ts';
 import { migrate } from '../../postgres/migrate.ts';
 import { migrations } from '../../postgres/migrations/index.ts';
 import type { ActiveSyncDeps } from '../deps.ts';
@@ -65,13 +67,19 @@ export async function startTestServer(
   const views = [checkpointMigration, ...projections.flatMap((projection) => projection.migrations)];
   await migrate(pool, [...migrations, ...views.filter(({ name }) => !known.has(name))]);
   const log = memoryEventLog();
-  const store = createEventStore({
+  const errors: object[] = [];
+  const bodies = new ItemBodies({
+    blobs: new MemoryBlobStore(),
+    keys,
+    onLost: (_, item) => void errors.push({ lost: item }),
+  });
+  const stored = createEventStore({
     log,
     keys,
     clock: systemClock.instant,
     events: eventRegistry(accountEvents, deviceEvents, folderEvents, hierarchyEvents, itemEvents, syncEvents),
   });
-  const errors: object[] = [];
+  const store = bodies.over(stored);
   const runner = new ProjectionRunner({ db, store, projections, onError: (error) => errors.push({ error }) });
   const reader = new AccountsReader(db);
   const directory = new Directory({ store, reader, projected: runner.projected });
@@ -94,6 +102,7 @@ export async function startTestServer(
   const engine = buildEngine({
     db,
     store,
+    bodies,
     keys,
     runner,
     folders: createFolders(store, directory),

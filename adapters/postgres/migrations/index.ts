@@ -5,6 +5,7 @@ import { foldersMigration } from '../../../projections/folders/table.ts';
 import { itemViewMigration } from '../../../projections/item-view/table.ts';
 import { checkpointMigration } from '../../../projections/runner/checkpoints.ts';
 import { syncMigration } from '../../../projections/sync/table.ts';
+import { blobsMigration } from '../../blobs/migration.ts';
 import { dataKeysMigrations } from '../../crypto/postgres/migrations.ts';
 import { eventLogMigrations } from '../../event-log/postgres/migrations.ts';
 import type { NamedMigration } from '../migrate.ts';
@@ -12,6 +13,7 @@ import type { NamedMigration } from '../migrate.ts';
 export const migrations: readonly NamedMigration[] = [
   ...eventLogMigrations,
   ...dataKeysMigrations,
+  blobsMigration,
   checkpointMigration,
   itemViewMigration,
   syncMigration,
