@@ -5,7 +5,7 @@
  */
 import type { ItemId } from '../shared/ids.ts';
 import type { Cursor, SyncEventData } from './events.ts';
-import { acknowledge, applyHeld, type ConversationState, evolve, type Held, movedHeld, type Offer } from './state.ts';
+import { acknowledge, applyHeld, type ConversationState, evolve, type Held, type Offer } from './state.ts';
 
 export interface KeyParts {
   readonly epoch: number;
@@ -86,7 +86,12 @@ export function heldAt(
   path.reverse();
   // The device's own moves count where they came; those after the key are of a device that had come further.
   const applyMoves = (from: number, until: number): void => {
-    for (const move of moves) if (move.at >= from && move.at < until) applyHeld(held, movedHeld(move));
+    for (const move of moves) {
+      if (move.at < from || move.at >= until) continue;
+      const evolved = evolve(state, 'SyncMoved', move);
+      state = evolved.state;
+      applyHeld(held, evolved.held);
+    }
   };
   applyMoves(1, path[0]?.key ?? 2);
   for (const [index, answer] of path.entries()) {
