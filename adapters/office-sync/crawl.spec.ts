@@ -131,6 +131,51 @@ describe('a crawl', () => {
     expect(rig.office.screenRecords(kari.email, 'note')).toHaveLength(1);
   });
 
+  it('does not take a listing for news that is older than what was written meanwhile', async () => {
+    await begin();
+    rig.office.screenCreate(kari.email, 'note', { subject: 'A' });
+    await rig.crawl(kari);
+    const [item] = only(await rig.shown(kari.account, 'note'));
+    const { list } = rig.office;
+    rig.office.list = async (session, collection) => {
+      const listing = await list.call(rig.office, session, collection);
+      rig.office.list = list;
+      await rig.changeOnPhone(kari, 'note', item, { subject: 'B' });
+      await rig.writeBack();
+      return listing;
+    };
+    const all = rig.office.listCollections;
+    rig.office.listCollections = async (session) =>
+      (await all.call(rig.office, session)).filter(({ kind }) => kind === 'note');
+    await rig.crawl(kari);
+    expect(only(await rig.shown(kari.account, 'note'))[1]).toEqual({ subject: 'B' });
+    await rig.crawl(kari);
+    expect(only(await rig.shown(kari.account, 'note'))[1]).toEqual({ subject: 'B' });
+    expect(rig.office.screenRecords(kari.email, 'note')).toMatchObject([{ fields: { subject: 'B' } }]);
+  });
+
+  it('carries on where one that died in between left off', async () => {
+    await begin();
+    rig.office.screenCreate(kari.email, 'note', { subject: 'A' });
+    const { append } = rig.store;
+    rig.store.append = async (of, writes) => {
+      if (writes.some(({ stream }) => stream.startsWith('writeback-'))) throw new Error('killed');
+      return append(of, writes);
+    };
+    await expect(rig.crawl(kari)).rejects.toThrow('killed');
+    rig.store.append = append;
+    rig.restart();
+    const [item] = only(await rig.shown(kari.account, 'note'));
+    await rig.changeOnPhone(kari, 'note', item, { subject: 'B' });
+    await rig.settled();
+    await rig.sync.writeBack.runDue();
+    expect(rig.office.calls.create).toBeUndefined();
+    await rig.crawl(kari);
+    await rig.writeBack();
+    expect(only(await rig.shown(kari.account, 'note'))[1]).toEqual({ subject: 'B' });
+    expect(rig.office.screenRecords(kari.email, 'note')).toMatchObject([{ fields: { subject: 'B' } }]);
+  });
+
   it('lets a value go to and fro', async () => {
     await begin();
     const id = rig.office.screenCreate(kari.email, 'note', { subject: 'A' });
