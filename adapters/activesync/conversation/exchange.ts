@@ -269,7 +269,11 @@ async function takeUpEarlier(
   conversation: Conversation,
   then: { held: Map<ItemId, Held>; state: ConversationState },
 ): Promise<Conversation | null> {
-  const known = [...then.held].map(([item, { version, hash }]) => [item, version, hash] as const);
+  // What must be sent anew is held as something that no rendering is, so that the difference finds it.
+  const stale = new Set(then.state.stale);
+  const known = [...then.held].map(
+    ([item, { version, hash }]) => [item, version, stale.has(item) ? '' : hash] as const,
+  );
   const epoch = (conversation.state as ConversationState).epoch + 1;
   const { supported, options } = then.state;
   const events: DomainEvent[] = [
