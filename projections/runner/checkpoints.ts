@@ -46,8 +46,8 @@ export async function readCheckpoints(
 }
 
 /**
- * Moves checkpoints from one position to another.
- * @throws CheckpointMoved when another runner was faster; the transaction must then be given up.
+ * Moves checkpoints from one position to another; one of an earlier version is taken over from wherever it stands.
+ * @throws CheckpointMoved when another runner was faster, or is newer; the transaction must then be given up.
  */
 export async function moveCheckpoints(
   trx: Transaction<AnyDatabase>,
@@ -63,10 +63,10 @@ export async function moveCheckpoints(
       ${moves.map((move) => move.version)}::integer[],
       ${moves.map((move) => move.from)}::bigint[]) as m(name, version, "from")
     on conflict (tenant, projection) do update set position = excluded.position, version = excluded.version
-      where c.position = (
+      where c.version < excluded.version or (c.version = excluded.version and c.position = (
         select f.at from unnest(
           ${moves.map((move) => move.name)}::text[],
-          ${moves.map((move) => move.from)}::bigint[]) as f(name, at) where f.name = c.projection)
+          ${moves.map((move) => move.from)}::bigint[]) as f(name, at) where f.name = c.projection))
     returning 1
   `.execute(trx);
   if (rows.length !== moves.length) throw new CheckpointMoved();

@@ -16,6 +16,8 @@ export interface Projected {
   readonly position: Position;
   readonly touched: Touched;
   readonly events: readonly RecordedEvent[];
+  /** Another runner wrote rows up to `position`: what they touched is not known here, so it may be anything. */
+  readonly isByOther: boolean;
 }
 
 export interface RunnerOptions {
@@ -85,6 +87,7 @@ export class ProjectionRunner {
   waitFor(tenant: TenantId, position: Position, timeoutMs: number): Promise<boolean> {
     const loop = this.#loop(tenant);
     if (loop.position >= position) return Promise.resolve(true);
+    if (this.#stopped) return Promise.resolve(false);
     this.wake(tenant);
     return new Promise((resolve) => {
       const waiter = {
@@ -128,6 +131,7 @@ export class ProjectionRunner {
         this.#options.onError(error, tenant);
         // Also a page that another runner wrote meanwhile is read anew from the stored checkpoints.
         loop.positions = null;
+        if (this.#stopped) return;
         const timer = setTimeout(
           () => {
             this.#retries.delete(timer);
@@ -166,14 +170,13 @@ export class ProjectionRunner {
       loop.positions ??= await readCheckpoints(db, tenant, projections);
       const positions = loop.positions;
       const from = Math.min(...positions.values()) as Position;
+      if (loop.position < from) this.#reached(tenant, loop, new Map(), [], true);
       const events = await store.readAll(tenant, from, pageSize);
       if (events.length > 0) {
         const touched = await this.#page(tenant, positions, events);
         const to = (events.at(-1) as RecordedEvent).position;
         for (const [name, position] of positions) positions.set(name, Math.max(position, to) as Position);
-        this.#reached(tenant, loop, touched, events);
-      } else if (loop.position < from) {
-        this.#reached(tenant, loop, new Map(), []);
+        this.#reached(tenant, loop, touched, events, false);
       }
       if (this.#stopped || (events.length < pageSize && !loop.again)) return;
     }
@@ -201,9 +204,9 @@ export class ProjectionRunner {
     });
   }
 
-  #reached(tenant: TenantId, loop: Loop, touched: Touched, events: readonly RecordedEvent[]): void {
+  #reached(tenant: TenantId, loop: Loop, touched: Touched, events: readonly RecordedEvent[], isByOther: boolean): void {
     loop.position = Math.min(...(loop.positions as Map<string, Position>).values()) as Position;
-    this.projected.next({ tenant, position: loop.position, touched, events });
+    this.projected.next({ tenant, position: loop.position, touched, events, isByOther });
     const ready = loop.waiters.filter((waiter) => waiter.position <= loop.position);
     if (ready.length === 0) return;
     loop.waiters = loop.waiters.filter((waiter) => waiter.position > loop.position);

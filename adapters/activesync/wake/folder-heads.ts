@@ -19,7 +19,8 @@ export class FolderHeads {
   constructor(runner: ProjectionRunner, view: ItemViewReader, cachedMax = 100_000) {
     this.#view = view;
     this.#heads = new LRUCache({ max: cachedMax });
-    this.#subscription = runner.projected.subscribe(({ tenant, touched }) => {
+    this.#subscription = runner.projected.subscribe(({ tenant, touched, isByOther }) => {
+      if (isByOther) this.#forget(tenant);
       for (const [topic, position] of touched) {
         const name = nameOf(tenant, topic);
         if (this.#heads.has(name)) this.#heads.set(name, position);
@@ -48,10 +49,14 @@ export class FolderHeads {
   }
 
   #load(name: string, tenant: TenantId, collection: CollectionId): Loading {
-    const loading: Loading = { moved: 0 as Position, head: Promise.resolve(0 as Position) };
+    const loading: Loading = { moved: 0 as Position, isOutdated: true, head: Promise.resolve(0 as Position) };
     loading.head = (async () => {
       try {
-        const stored = await this.#view.lastChange(tenant, collection);
+        let stored = 0 as Position;
+        while (loading.isOutdated) {
+          loading.isOutdated = false;
+          stored = await this.#view.lastChange(tenant, collection);
+        }
         // A change that came while the view was asked counts more than its answer.
         const head = Math.max(stored, loading.moved) as Position;
         this.#heads.set(name, head);
@@ -93,10 +98,22 @@ export class FolderHeads {
   close(): void {
     this.#subscription.unsubscribe();
   }
+
+  /** Anything of the tenant may have moved: heads are looked up anew, and everyone looks for themselves. */
+  #forget(tenant: TenantId): void {
+    const prefix = nameOf(tenant, '');
+    for (const name of [...this.#heads.keys()]) if (name.startsWith(prefix)) this.#heads.delete(name);
+    for (const [name, loading] of this.#loading) if (name.startsWith(prefix)) loading.isOutdated = true;
+    for (const [name, waiting] of [...this.#waiting]) {
+      if (name.startsWith(prefix)) for (const parked of [...waiting]) parked.wake();
+    }
+  }
 }
 
 interface Loading {
   moved: Position;
+  /** The view must be asked (again). */
+  isOutdated: boolean;
   head: Promise<Position>;
 }
 
