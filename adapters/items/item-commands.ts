@@ -10,7 +10,7 @@ import { fold, type ItemState } from '../../domain/item/state.ts';
 import type { Actor } from '../../domain/shared/event.ts';
 import type { AccountId, CommandId, Instant, ItemId, Position, StreamName, TenantId } from '../../domain/shared/ids.ts';
 import { accountSubject, itemStream, itemSubject } from '../../domain/shared/streams.ts';
-import type { EventStore, RecordedEvent, StreamPage } from '../event-log/event-store.port.ts';
+import type { DomainWrite, EventStore, RecordedEvent, StreamPage } from '../event-log/event-store.port.ts';
 import { emptyHead } from '../event-log/event-store.port.ts';
 import { SubjectErased } from '../event-log/event-store.ts';
 import { AppendRejected } from '../event-log/port.ts';
@@ -81,6 +81,24 @@ export class ItemCommands {
     return results;
   }
 
+  /**
+   * Decides without storing: the results as they will be, and the writes that make them so, for an append together
+   * with what else belongs to it. Null when two of the requests speak of one item. Whoever appends carries out the
+   * requests with `execute` when the append meets a conflict, a repeat or a refusal.
+   */
+  async prepare(
+    tenant: TenantId,
+    requests: readonly ItemRequest[],
+  ): Promise<{ results: ItemResult[]; writes: DomainWrite[] } | null> {
+    if (new Set(requests.map(({ item }) => item)).size < requests.length) return null;
+    const known = await this.#load(tenant, requests.filter(needsHistory));
+    const decided = requests.map((request) => this.#decide(request, known.get(streamOf(request))));
+    return {
+      results: decided.map(({ result }) => result),
+      writes: decided.filter(({ writes }) => writes).map(writeOf),
+    };
+  }
+
   /** The item's events and what they make of it. */
   async history(tenant: TenantId, kind: ItemKind, item: ItemId): Promise<RecordedEvent[]> {
     return [...(await this.#store.load(tenant, itemStream(kind, item))).events];
@@ -108,28 +126,12 @@ export class ItemCommands {
   }
 
   async #together(tenant: TenantId, requests: readonly ItemRequest[]): Promise<ItemResult[]> {
-    // A new item needs no look at its stream: the append says when it was there already.
-    let known = await this.#load(
-      tenant,
-      requests.filter(({ command }) => typeof command === 'function' || command.do !== 'add'),
-    );
+    let known = await this.#load(tenant, requests.filter(needsHistory));
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const decided = requests.map((request) => this.#decide(request, known.get(streamOf(request))));
       const writing = decided.filter(({ writes }) => writes);
       if (writing.length === 0) return decided.map(({ result }) => result);
-      const outcome = await this.#store.append(
-        tenant,
-        writing.map(({ request, page, result }) => ({
-          stream: streamOf(request),
-          head: page.head,
-          subject: itemSubject(request.item),
-          owner: accountSubject(request.owner),
-          events: eventsOf(result.decision).map((event) => ({
-            event,
-            meta: { at: request.at, actor: request.actor, commandId: request.commandId },
-          })),
-        })),
-      );
+      const outcome = await this.#store.append(tenant, writing.map(writeOf));
       if (outcome.kind === 'appended' && !outcome.commits.some((commit) => commit.repeated)) {
         const positions = new Map(outcome.commits.map(({ stream, position }) => [stream, position]));
         return decided.map(({ request, result }) => ({
@@ -174,6 +176,22 @@ interface Decided {
   readonly page: StreamPage;
   readonly writes: boolean;
   readonly result: ItemResult;
+}
+
+/** A new item needs no look at its stream: the append says when it was there already. */
+function needsHistory({ command }: ItemRequest): boolean {
+  return typeof command === 'function' || command.do !== 'add';
+}
+
+function writeOf({ request, page, result }: Decided): DomainWrite {
+  const meta = { at: request.at, actor: request.actor, commandId: request.commandId };
+  return {
+    stream: streamOf(request),
+    head: page.head,
+    subject: itemSubject(request.item),
+    owner: accountSubject(request.owner),
+    events: eventsOf(result.decision).map((event) => ({ event, meta })),
+  };
 }
 
 function eventsOf(decision: Decision | Refusal) {

@@ -74,22 +74,44 @@ export interface CommandsResult {
 
 type Planned = { readonly command: ClientCommand; readonly request?: ItemRequest; readonly response?: CommandResponse };
 
-export async function carryOut(deps: CommandsDeps, input: CommandsInput): Promise<CommandsResult> {
+/** The commands of a request, ready to be carried out. */
+export interface CommandPlan {
+  readonly planned: readonly Planned[];
+  readonly requests: readonly ItemRequest[];
+  readonly held: ReadonlyMap<ItemId, Held>;
+  readonly rows: ReadonlyMap<ItemId, ItemRow>;
+}
+
+export async function planCommands(deps: CommandsDeps, input: CommandsInput): Promise<CommandPlan> {
   const { commands } = input;
-  if (commands.length === 0) return { responses: [], ops: [] };
+  if (commands.length === 0) return { planned: [], requests: [], held: new Map(), rows: new Map() };
   const spoken = commands.flatMap((command) => (command.do === 'add' ? [] : [command.item]));
   const held = await heldOf(deps, input, spoken);
-  const rows = new Map(
-    (await deps.view.byItems(input.id.tenant, itemsOf(input.folder), [...new Set(spoken)])).map((row) => [
-      row.item,
-      row,
-    ]),
-  );
+  const found = await deps.view.byItems(input.id.tenant, itemsOf(input.folder), [...new Set(spoken)]);
+  const rows = new Map(found.map((row) => [row.item, row]));
   const counts = new Map<string, number>();
   const planned = commands.map((command) => plan(deps, input, command, held, rows, counts));
-  const requests = planned.flatMap(({ request }) => (request ? [request] : []));
-  const results = await withLaterEdits(deps, input, requests, await deps.items.execute(input.id.tenant, requests));
+  return { planned, requests: planned.flatMap(({ request }) => (request ? [request] : [])), held, rows };
+}
+
+/** Carries the commands out, those that were carried out before included: their results are as they were then. */
+export async function execute(
+  deps: CommandsDeps,
+  input: CommandsInput,
+  { requests }: CommandPlan,
+): Promise<readonly ItemResult[]> {
+  return await withLaterEdits(deps, input, requests, await deps.items.execute(input.id.tenant, requests));
+}
+
+/** What the results mean for the device and for what it holds. */
+export async function settleAll(
+  deps: CommandsDeps,
+  input: CommandsInput,
+  { planned, held: before, rows }: CommandPlan,
+  results: readonly ItemResult[],
+): Promise<CommandsResult> {
   const out: CommandsResult = { responses: [], ops: [] };
+  const held = new Map(before);
   let at = 0;
   for (const { command, request, response } of planned) {
     if (request) settle(input, command, request, results[at++] as ItemResult, held, out);

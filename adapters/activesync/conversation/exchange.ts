@@ -11,13 +11,25 @@ import { recognise, standpoint as standpointOf } from '../../../domain/sync/deci
 import { type SyncOptions, syncEvent } from '../../../domain/sync/events.ts';
 import { formatKey, parseKey } from '../../../domain/sync/key.ts';
 import type { ConversationState, Held } from '../../../domain/sync/state.ts';
+import type { DomainWrite } from '../../event-log/event-store.port.ts';
+import { SubjectErased } from '../../event-log/event-store.ts';
+import { AppendRejected } from '../../event-log/port.ts';
 import { ItemContended } from '../../items/item-commands.ts';
 import type { ItemClass } from '../classes/port.ts';
 import { actorOf, conversationOf, itemsOf, type Session } from '../session.ts';
 import { syncStatus } from '../status.ts';
 import { type Changes, type ChangesDeps, changes, configOf, type ServerCommand } from './changes.ts';
-import { type ClientCommand, type CommandResponse, type CommandsDeps, carryOut } from './commands.ts';
-import { itemFilter } from './filter.ts';
+import {
+  type ClientCommand,
+  type CommandResponse,
+  type CommandsDeps,
+  type CommandsInput,
+  type CommandsResult,
+  execute,
+  planCommands,
+  settleAll,
+} from './commands.ts';
+import { type ItemFilter, itemFilter } from './filter.ts';
 import type { KeyChecks } from './key-checks.ts';
 import { Renderer } from './renderer.ts';
 import { type Conversation, type ConversationId, type ConversationStore, ViewBehind } from './store.ts';
@@ -146,9 +158,7 @@ async function goOn(
   const state = conversation.state as ConversationState;
   const options = request.options ?? state.options;
   const renderer = new Renderer(deps.classOf(folder.kind), session, options, folder.owner !== undefined);
-  const filter = itemFilter(folder.kind, options.filterType, Date.parse(deps.now()));
-
-  const done = await carryOut(deps, {
+  const input: CommandsInput = {
     session,
     folder,
     id,
@@ -162,8 +172,49 @@ async function goOn(
     // Those under which the device was given what it changes now.
     bodyPreferences: state.options.bodyPreferences,
     commands: request.commands,
-  });
+  };
+  const filter = itemFilter(folder.kind, options.filterType, Date.parse(deps.now()));
+  const turn: Turn = { session, request, input, filter, isTakenUp: recognised === 'earlier' };
+  const plan = await planCommands(deps, input);
+  // Normally the commands' events and the answer's are one append. Where that cannot be, the commands come first.
+  const prepared = await deps.items.prepare(id.tenant, plan.requests);
+  if (prepared) {
+    const done = await settleAll(deps, input, plan, prepared.results);
+    const needsView = prepared.writes.length > 0 && done.ops.some(([, op]) => op === 'stale');
+    if (!needsView) {
+      const result = await answer(deps, turn, done, prepared.writes, () => execute(deps, input, plan));
+      if (result || prepared.writes.length === 0) return result;
+    }
+  }
+  const done = await settleAll(deps, input, plan, await execute(deps, input, plan));
+  // What was merged goes back to the device in this answer: the view must show it.
+  if (done.ops.some(([, op]) => op === 'stale')) await deps.conversations.caughtUp(id);
+  return await answer(deps, turn, done, [], undefined);
+}
 
+/** What stays the same while one request of one collection is answered. */
+interface Turn {
+  readonly session: Session;
+  readonly request: ExchangeRequest;
+  readonly input: CommandsInput;
+  readonly filter: ItemFilter;
+  /** The key was from further back, and a new epoch began with it. */
+  readonly isTakenUp: boolean;
+}
+
+/**
+ * Finds what the device must be told and stores that it is told, after `writes` if there are any. Null when a stream
+ * moved on, or the log refused what belongs to one command: then nothing was told.
+ */
+async function answer(
+  deps: ExchangeDeps,
+  { session, request, input, filter, isTakenUp }: Turn,
+  done: CommandsResult,
+  writes: readonly DomainWrite[],
+  onRepeated: (() => Promise<unknown>) | undefined,
+): Promise<ExchangeResult | null> {
+  const { id, conversation, standpoint, renderer, folder } = input;
+  const state = conversation.state as ConversationState;
   const own = new Map<ItemId, Held | null>();
   const ownVersions = new Map<ItemId, number>();
   const stale = new Set(standpoint.stale);
@@ -175,35 +226,27 @@ async function goOn(
     own.set(item, op === 'delete' || op === 'softDelete' ? null : { version, hash });
     ownVersions.set(item, version);
   }
-  // What was merged goes back to the device in this answer: the view must show it.
-  if (done.ops.some(([, op]) => op === 'stale')) await deps.conversations.caughtUp(id);
   const collection = itemsOf(folder);
-  const query = {
-    id,
-    conversation,
-    standpoint,
-    own,
-    ownVersions,
-    stale,
-    collection,
-    filter,
-    renderer,
-    windowSize: request.windowSize,
-  };
+  const { windowSize } = request;
+  const query = { id, conversation, standpoint, own, ownVersions, stale, collection, filter, renderer, windowSize };
   const found = request.getChanges ? await findChanges(deps, query, done.ops.length > 0) : undefined;
   for (const { item, reason } of found?.withheld ?? []) deps.onWithheld(id, item, reason);
 
   const isOptionsNews = request.options !== undefined && !isDeepStrictEqual(request.options, state.options);
   const isNews =
-    done.ops.length > 0 || (found?.commands.length ?? 0) > 0 || found?.moreAvailable === true || isOptionsNews;
+    writes.length > 0 ||
+    done.ops.length > 0 ||
+    (found?.commands.length ?? 0) > 0 ||
+    found?.moreAvailable === true ||
+    isOptionsNews;
   if (!isNews) {
     return {
       status: syncStatus.success,
-      syncKey: recognised === 'earlier' ? keyText(deps, id, state.epoch, 1) : request.syncKey,
+      syncKey: isTakenUp ? keyText(deps, id, state.epoch, 1) : request.syncKey,
       responses: done.responses,
       commands: [],
       moreAvailable: false,
-      isUnchanged: done.responses.length === 0 && recognised !== 'earlier',
+      isUnchanged: done.responses.length === 0 && !isTakenUp,
     };
   }
 
@@ -215,15 +258,17 @@ async function goOn(
     cursor: found?.cursor ?? standpoint.cursor,
     ...(isOptionsNews && request.options ? { options: request.options } : {}),
   });
-  const next = await append(
-    deps,
-    session,
-    id,
-    conversation,
-    [event],
-    [`${state.epoch}`, `${issued}`, `${standpoint.base}`],
-  );
-  if (!next) return null;
+  const parts = [`${state.epoch}`, `${issued}`, `${standpoint.base}`];
+  const meta = metaOf(deps, session, id, conversation, parts);
+  try {
+    const appended = await deps.conversations.appendAfter(id, conversation, writes, [event], meta);
+    if (!appended) return null;
+    // An Add that is here already may have been edited since it was first sent.
+    if (appended.repeated) await onRepeated?.();
+  } catch (error) {
+    if (writes.length === 0 || !(error instanceof AppendRejected || error instanceof SubjectErased)) throw error;
+    return null;
+  }
   return {
     status: syncStatus.success,
     syncKey: keyText(deps, id, state.epoch, issued),
@@ -299,17 +344,20 @@ function append(
   events: readonly DomainEvent[],
   parts: readonly string[],
 ): Promise<Conversation | null> {
+  return deps.conversations.append(id, conversation, events, metaOf(deps, session, id, conversation, parts));
+}
+
+function metaOf(
+  deps: ExchangeDeps,
+  session: Session,
+  id: ConversationId,
+  conversation: Conversation,
+  parts: readonly string[],
+): EventMeta {
   // The revision is part of the id: an event of the same numbers on another state is not a repeat of this one.
-  const commandId = deps.commandId([
-    'sync',
-    id.device,
-    id.collection,
-    String(conversation.head.revision),
-    ...parts,
-    deps.nonce(),
-  ]);
-  const meta: EventMeta = { at: deps.now(), actor: actorOf(session), commandId };
-  return deps.conversations.append(id, conversation, events, meta);
+  const { device, collection } = id;
+  const name = ['sync', device, collection, String(conversation.head.revision), ...parts, deps.nonce()];
+  return { at: deps.now(), actor: actorOf(session), commandId: deps.commandId(name) };
 }
 
 function keyText(deps: ExchangeDeps, id: ConversationId, epoch: number, counter: number): string {

@@ -10,7 +10,7 @@ import { heldAt, type KeyParts } from '../../../domain/sync/decide.ts';
 import { type ConversationState, evolve, type Held } from '../../../domain/sync/state.ts';
 import type { ProjectionRunner } from '../../../projections/runner/runner.ts';
 import type { SyncViewReader } from '../../../projections/sync/read.ts';
-import { type EventStore, emptyHead, type StreamHead } from '../../event-log/event-store.port.ts';
+import { type DomainWrite, type EventStore, emptyHead, type StreamHead } from '../../event-log/event-store.port.ts';
 
 export interface ConversationId {
   readonly tenant: TenantId;
@@ -108,7 +108,22 @@ export class ConversationStore {
     events: readonly DomainEvent[],
     meta: EventMeta,
   ): Promise<Conversation | null> {
+    return (await this.appendAfter(id, conversation, [], events, meta))?.conversation ?? null;
+  }
+
+  /**
+   * Appends to other streams first and then to the conversation, in one call to the log. `repeated`: one of the first
+   * was stored before. Null when a stream moved on: then nothing may be stored, or the first alone.
+   */
+  async appendAfter(
+    id: ConversationId,
+    conversation: Conversation,
+    first: readonly DomainWrite[],
+    events: readonly DomainEvent[],
+    meta: EventMeta,
+  ): Promise<{ conversation: Conversation; repeated: boolean } | null> {
     const outcome = await this.#options.store.append(id.tenant, [
+      ...first,
       {
         stream: syncStream(id.device, id.collection),
         head: conversation.head,
@@ -125,12 +140,12 @@ export class ConversationStore {
     for (const event of events) state = evolve(state, event.type, event.data).state;
     const next: Conversation = {
       state,
-      head: outcome.heads[0] ?? emptyHead,
-      position: (outcome.commits[0]?.position ?? conversation.position) as Position,
+      head: outcome.heads.at(-1) ?? emptyHead,
+      position: (outcome.commits.at(-1)?.position ?? conversation.position) as Position,
       checked: null,
     };
     this.#cache.set(nameOf(id), next);
-    return next;
+    return { conversation: next, repeated: outcome.commits.some(({ repeated }) => repeated) };
   }
 
   /** What the device acknowledged of these items. Waits for the view to show the conversation's last event. */
