@@ -133,9 +133,11 @@ describe('a crawl', () => {
 
   it('does not take a listing for news that is older than what was written meanwhile', async () => {
     await begin();
-    rig.office.screenCreate(kari.email, 'note', { subject: 'A' });
+    const id = rig.office.screenCreate(kari.email, 'note', { subject: 'A' });
     await rig.crawl(kari);
     const [item] = only(await rig.shown(kari.account, 'note'));
+    const body = { type: 'text', content: 'from a colleague' };
+    rig.office.screenUpdate(kari.email, 'note', id, { body });
     const { list } = rig.office;
     rig.office.list = async (session, collection) => {
       const listing = await list.call(rig.office, session, collection);
@@ -148,10 +150,10 @@ describe('a crawl', () => {
     rig.office.listCollections = async (session) =>
       (await all.call(rig.office, session)).filter(({ kind }) => kind === 'note');
     await rig.crawl(kari);
-    expect(only(await rig.shown(kari.account, 'note'))[1]).toEqual({ subject: 'B' });
+    expect(only(await rig.shown(kari.account, 'note'))[1]).toEqual({ subject: 'B', body });
     await rig.crawl(kari);
-    expect(only(await rig.shown(kari.account, 'note'))[1]).toEqual({ subject: 'B' });
-    expect(rig.office.screenRecords(kari.email, 'note')).toMatchObject([{ fields: { subject: 'B' } }]);
+    expect(only(await rig.shown(kari.account, 'note'))[1]).toEqual({ subject: 'B', body });
+    expect(rig.office.screenRecords(kari.email, 'note')).toMatchObject([{ fields: { subject: 'B', body } }]);
   });
 
   it('carries on where one that died in between left off', async () => {
