@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { SubjectId, TenantId } from '../../../domain/shared/ids.ts';
+import { lanes } from '../../postgres/lanes.ts';
 import type { KeyTable, WrappedKey } from '../key-ring.ts';
 
 /** Rows and their owners, up to the one the master key wraps. */
@@ -46,22 +47,53 @@ const destroy = {
     ) select subject from gone`,
 };
 
-/** Wrapped keys in the table `data_keys`. */
+interface Insert {
+  readonly tenant: TenantId;
+  readonly fresh: readonly WrappedKey[];
+}
+
+/** Keys that are stored by one statement at most. */
+const maxTogether = 1_000;
+const maxWaiting = 5_000;
+
+/**
+ * Wrapped keys in the table `data_keys`. New keys of one tenant that arrive while others are stored are gathered: each
+ * commit is paid for by many.
+ */
 export function postgresKeyTable({ pool }: { readonly pool: pg.Pool }): KeyTable {
+  const inserts = lanes<Insert, WrappedKey[]>({
+    lanes: 1,
+    maxWaiting,
+    take: (calls) => {
+      const other = calls.findIndex(({ tenant }) => tenant !== calls[0]?.tenant);
+      return Math.min(other < 0 ? calls.length : other, maxTogether);
+    },
+    async work(calls) {
+      const { tenant } = calls[0] as Insert;
+      // Of two that make a key for one subject the first is stored; the other finds it.
+      const fresh = new Map(
+        calls.flatMap((call) => call.fresh.map((key) => [key.subject, { key, call }] as const)).reverse(),
+      );
+      const keys = [...fresh.values()].map(({ key }) => key);
+      const columns = [
+        keys.map((key) => key.subject),
+        keys.map((key) => key.owner),
+        keys.map((key) => Buffer.from(key.wrapped)),
+      ];
+      const { rows } = await pool.query<WrappedKey>({ ...insert, values: [tenant, ...columns] });
+      const inserted = new Map(calls.map((call) => [call, [] as WrappedKey[]]));
+      for (const row of rows) {
+        const of = fresh.get(row.subject)?.call;
+        if (of) inserted.get(of)?.push(row);
+      }
+      return calls.map((call) => ({ status: 'fulfilled', value: inserted.get(call) ?? [] }));
+    },
+  });
   return {
     async insertAndFind(tenant: TenantId, fresh: readonly WrappedKey[], subjects: readonly SubjectId[]) {
-      let missing = subjects;
-      let inserted: WrappedKey[] = [];
-      if (fresh.length > 0) {
-        const columns = [
-          fresh.map((key) => key.subject),
-          fresh.map((key) => key.owner),
-          fresh.map((key) => Buffer.from(key.wrapped)),
-        ];
-        inserted = (await pool.query<WrappedKey>({ ...insert, values: [tenant, ...columns] })).rows;
-        const done = new Set(inserted.map((key) => key.subject));
-        missing = subjects.filter((subject) => !done.has(subject));
-      }
+      const inserted = fresh.length > 0 ? await inserts.run(tenant, { tenant, fresh }) : [];
+      const done = new Set(inserted.map((key) => key.subject));
+      const missing = subjects.filter((subject) => !done.has(subject));
       if (missing.length === 0) return inserted;
       return inserted.concat((await pool.query<WrappedKey>({ ...find, values: [tenant, missing] })).rows);
     },

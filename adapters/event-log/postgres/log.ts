@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { Subject } from 'rxjs';
 import type { Position, Revision, StreamName, TenantId } from '../../../domain/shared/ids.ts';
 import { NO_POSITION } from '../../../domain/shared/ids.ts';
+import { lanes } from '../../postgres/lanes.ts';
 import { checkWrites } from '../check.ts';
 import {
   type AppendOutcome,
@@ -21,7 +22,6 @@ import {
   storedEvents,
   tenantsOf,
 } from './call.ts';
-import { lanes } from './queue.ts';
 import { columns, type EventRow, rowTypes, storedEvent } from './rows.ts';
 
 /** Limits of what is gathered into one call of the database. */
