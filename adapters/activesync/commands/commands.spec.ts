@@ -241,6 +241,10 @@ describe('Provision', () => {
     expect((await a.folderSync('0')).status).toBe(140);
     const { root } = await a.send('Provision', el(Provision.Provision));
     expect(root && child(root, Provision.RemoteWipe)).toBeDefined();
+    const failed = el(Provision.Provision, [el(Provision.RemoteWipe, [el(Provision.Status, '2')])]);
+    const again = (await a.send('Provision', failed)).root;
+    expect(numberAt(again, Provision.Status)).toBe(2);
+    expect(at(again, Provision.RemoteWipe)).toBeDefined();
     const done = el(Provision.Provision, [el(Provision.RemoteWipe, [el(Provision.Status, '1')])]);
     for (let i = 0; i < 2; i++) expect(await a.statusOf('Provision', done, Provision.Status)).toBe(1);
     expect((await a.folderSync('0')).status).toBe(129);

@@ -101,13 +101,16 @@ function keptOut({ version }: Session, status: number = commonStatus.deviceBlock
 async function acknowledgeWipe(deps: ProvisionDeps, session: Session, done: boolean): Promise<CommandAnswer> {
   const { tenant, account, device } = session;
   const result = await deps.devices.run(tenant, account, device, { type: 'acknowledgeWipe', done }, actorOf(session));
-  const isKnown = result.outcome === 'accepted';
-  return statusAnswer('Provision', isKnown ? provisionStatus.success : provisionStatus.protocolError);
+  if (result.outcome === 'refused') return statusAnswer('Provision', provisionStatus.protocolError);
+  const { wipe } = result.state as Device;
+  // MS-ASPROV 3.2.5.1.2.2: one that failed is asked for again.
+  if (wipe.kind === 'requested') return tellWipe(wipe.scope, provisionStatus.protocolError);
+  return statusAnswer('Provision', provisionStatus.success);
 }
 
-function tellWipe(scope: 'account' | 'device'): CommandAnswer {
+function tellWipe(scope: 'account' | 'device', status: number = provisionStatus.success): CommandAnswer {
   const writer = new Writer();
-  writer.open(Provision.Provision).element(Provision.Status, String(provisionStatus.success));
+  writer.open(Provision.Provision).element(Provision.Status, String(status));
   writer.empty(scope === 'account' ? Provision.AccountOnlyRemoteWipe : Provision.RemoteWipe);
   return { kind: 'wbxml', body: writer.close().finish() };
 }
