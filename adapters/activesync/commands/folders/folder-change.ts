@@ -111,7 +111,10 @@ async function isIssued(
   syncKey: string,
 ): Promise<boolean> {
   const key = parseKey(syncKey, deps.keyChecks.of({ device: session.device, collection: 'hierarchy' }));
-  return key !== null && recogniseKey((await hierarchies.load(session)).state, key) !== 'unknown';
+  if (!key) return false;
+  if (recogniseKey((await hierarchies.load(session)).state, key) !== 'unknown') return true;
+  hierarchies.forget(session);
+  return recogniseKey((await hierarchies.load(session)).state, key) !== 'unknown';
 }
 
 /** The key and what is asked are what the request is: the same again is a repeat, and is answered as at first. */

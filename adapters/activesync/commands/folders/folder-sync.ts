@@ -61,7 +61,12 @@ export async function converse(
     const isEarlier = key !== null && recogniseKey(conversation.state, key) === 'earlier';
     const earlier = isEarlier ? await hierarchies.knownAt(session, key) : null;
     const answer = answerHierarchy(conversation.state, key, tree, earlier, own);
-    if (!answer) return 'forged';
+    if (!answer) {
+      // Another process may have issued the key since this one last looked.
+      if (attempt > 0) return 'forged';
+      hierarchies.forget(session);
+      continue;
+    }
     if (answer.events.length === 0 || (await store(deps, hierarchies, session, conversation, answer))) {
       return { syncKey: formatKey(answer.key, check), changes: answer.changes, known: answer.known };
     }

@@ -74,6 +74,12 @@ export class HierarchyStore {
     return true;
   }
 
+  /** The next look is at the stream itself. */
+  forget(session: Session): void {
+    this.#states.delete(session.device);
+    this.#current.delete(session.device);
+  }
+
   async knownAt(session: Session, key: HierarchyKey): Promise<KnownFolders | null> {
     const page = await this.#store.load(session.tenant, hierarchyStream(session.device));
     return knownAt([...understood(page.events)], key);
