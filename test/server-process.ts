@@ -78,21 +78,8 @@ export class ServerProcess {
   }
 
   /** The embedded PostgreSQL, which is nobody's child and outlives a killed server. */
-  async postmaster(): Promise<{
-    pid: number;
-    connection: { host: string; port: number; user: string; password: string; database: string };
-  }> {
-    // Lines of postmaster.pid: pid, directory, start, port, socket directory.
-    const lines = (await readFile(path.join(this.dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n');
-    const password = (await readFile(path.join(this.dataDir, 'postgres.password'), 'utf8')).trim();
-    const connection = {
-      host: lines[4]!,
-      port: Number(lines[3]),
-      user: 'mobilesync',
-      password,
-      database: 'mobilesync',
-    };
-    return { pid: Number(lines[0]), connection };
+  postmaster(): Promise<Postmaster> {
+    return postmasterOf(this.dataDir);
   }
 
   /** As the operator stops it. */
@@ -106,4 +93,24 @@ export class ServerProcess {
     this.#child.kill('SIGKILL');
     await this.#ended;
   }
+}
+
+export interface Postmaster {
+  readonly pid: number;
+  readonly connection: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly password: string;
+    readonly database: string;
+  };
+}
+
+/** The embedded PostgreSQL that runs on a data directory. */
+export async function postmasterOf(dataDir: string): Promise<Postmaster> {
+  // Lines of postmaster.pid: pid, directory, start, port, socket directory.
+  const lines = (await readFile(path.join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n');
+  const password = (await readFile(path.join(dataDir, 'postgres.password'), 'utf8')).trim();
+  const connection = { host: lines[4]!, port: Number(lines[3]), user: 'mobilesync', password, database: 'mobilesync' };
+  return { pid: Number(lines[0]), connection };
 }

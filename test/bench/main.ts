@@ -9,7 +9,7 @@ import { fanOut } from './scenarios/fan-out.ts';
 import { firstSync } from './scenarios/first-sync.ts';
 import { noChange } from './scenarios/no-change.ts';
 import { rebuild } from './scenarios/rebuild.ts';
-import type { Scenario } from './scenarios/scenario.ts';
+import type { Scenario, Settings } from './scenarios/scenario.ts';
 import { setUp, setUpDemo } from './scenarios/set-up.ts';
 import { throughput, throughputOffice } from './scenarios/throughput.ts';
 import { Stage } from './stage.ts';
@@ -31,6 +31,7 @@ const usage = `Usage: npm run bench -- [options] [scenario …]
 Scenarios: ${names.join(', ')}; all unless some are named.
 
   --quick         small counts, to try it out; the figures mean little
+  --parked N      Pings at once; default: 10000, or 200 with --quick
   --json FILE     the results as JSON
   --profile DIR   a CPU profile of the server for each scenario
   --keep          leave the data directories where they are
@@ -44,6 +45,7 @@ async function main(): Promise<void> {
     options: {
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      parked: { type: 'string' },
       profile: { type: 'string' },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -54,14 +56,17 @@ async function main(): Promise<void> {
   if (unknown) throw new Error(`there is no scenario ${unknown}; there are ${names.join(', ')}`);
   const wanted = new Set(positionals.length > 0 ? positionals : names);
 
+  const { quick, keep, profile } = values;
+  const settings = { quick, keep, profile, parked: Number(values.parked ?? (quick ? 200 : 10_000)) };
+
   const machine = await machineLine();
   console.log(`${machine}\n`);
   const results: Result[] = [];
   const failures: string[] = [];
-  const attempt = async (name: string, run: () => Promise<Result[]>): Promise<void> => {
+  const attempt = async (name: string, run: () => AsyncIterable<Result>): Promise<void> => {
     if (!wanted.has(name)) return;
     try {
-      for (const result of await run()) {
+      for await (const result of run()) {
         results.push(result);
         console.log(`${resultText(result)}\n`);
       }
@@ -70,7 +75,7 @@ async function main(): Promise<void> {
       console.error(`${name} failed: ${(error as Error).stack}\n`);
     }
   };
-  for (const scenario of onServer) await attempt(scenario.name, () => onFreshServer(scenario, values));
+  for (const scenario of onServer) await attempt(scenario.name, () => onFreshServer(scenario, settings));
   await attempt('rebuild', () => rebuild(values));
 
   if (values.json) await writeFile(values.json, `${JSON.stringify({ machine, results, failures }, undefined, 2)}\n`);
@@ -78,19 +83,19 @@ async function main(): Promise<void> {
 }
 
 /** Each scenario has a server of its own: none is measured on what another left behind. */
-async function onFreshServer(
+async function* onFreshServer(
   scenario: Scenario,
-  { quick, keep, profile }: { quick: boolean; keep: boolean; profile?: string },
-): Promise<Result[]> {
+  { keep, profile, ...settings }: Settings & { keep: boolean; profile?: string },
+): AsyncGenerator<Result> {
   const stage = await Stage.open({
-    users: scenario.users({ quick }),
+    users: scenario.users(settings),
     office: scenario.office,
-    exactRows: !quick,
+    exactRows: !settings.quick,
     profileDir: profile && path.resolve(profile, scenario.name),
     keep,
   });
   try {
-    return await scenario.run(stage, { quick });
+    yield* scenario.run(stage, settings);
   } finally {
     await stage.close();
   }

@@ -92,7 +92,8 @@ export async function measure(measured: Measured, measurement: Measurement): Pro
   const cpuMsEach = ((serverCpuSeconds + postgresCpuSeconds) * 1_000) / count;
   const aims = [...recorder.aims];
   if (aimCpuMs !== undefined) aims.push({ what: 'CPU each', limit: aimCpuMs, actual: cpuMsEach, unit: 'ms' });
-  if (aimRows !== undefined && measured.exactRows) aims.push({ what: 'rows written', limit: aimRows, actual: rows, unit: '' });
+  if (aimRows !== undefined && measured.exactRows)
+    aims.push({ what: 'rows written', limit: aimRows, actual: rows, unit: '' });
   return {
     scenario,
     count,

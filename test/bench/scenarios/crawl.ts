@@ -8,7 +8,7 @@ export const crawl: Scenario = {
   name: 'crawl',
   office: true,
   users: () => 2,
-  async run(stage, { quick }) {
+  async *run(stage, { quick }) {
     const records = quick ? 200 : 5_000;
     const user = stage.user(2);
     const office = new Transport({ url: await officeUrl(stage), connections: 16 });
@@ -40,13 +40,12 @@ export const crawl: Scenario = {
             recorder.notes.push(JSON.stringify(counts));
           },
         });
-      const results = [await poll(`first crawl of ${records} office records`)];
-      results.push(await poll(`crawl of ${records} records, the first time unchanged`));
+      yield await poll(`first crawl of ${records} office records`);
+      yield await poll(`crawl of ${records} records, the first time unchanged`);
       for (const id of ids.slice(0, 10))
         await send('PATCH', `/_screen/${user}/contacts/${id}`, { lastName: 'Solberg' });
-      results.push(await poll(`crawl of ${records} records, 10 changed`));
-      results.push(await poll(`crawl of ${records} records, unchanged`, 0));
-      return results;
+      yield await poll(`crawl of ${records} records, 10 changed`);
+      yield await poll(`crawl of ${records} records, unchanged`, 0);
     } finally {
       await office.close();
     }

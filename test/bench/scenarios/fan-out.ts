@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { sync } from '../../eas-client/commands/sync.ts';
 import type { Phone } from '../../eas-client/phone.ts';
 import { NoAnswer, Transport } from '../../eas-client/transport.ts';
@@ -10,37 +11,38 @@ import { smallContact } from './throughput.ts';
 
 /** Each local address has about 28,000 ports; a few hundred connections a pool keep its choosing cheap. */
 const connectionsEach = 250;
+const devicesEach = 20;
+/** Connections opened at once: the listening socket's queue holds 511. */
+const openedAtOnce = 100;
 
 /** Parked Pings: what one costs while nothing happens, and how soon it is answered when something does. */
 export const fanOut: Scenario = {
   name: 'fan-out',
   office: false,
-  users: ({ quick }) => (quick ? 20 : 500),
-  async run(stage, { quick }) {
-    const people = quick ? 20 : 500;
-    const devicesEach = quick ? 10 : 20;
+  users: ({ parked }) => Math.ceil(parked / devicesEach),
+  async *run(stage, { parked, quick }) {
+    const people = Math.ceil(parked / devicesEach);
     const transports = range(Math.ceil((people * devicesEach) / connectionsEach)).map(
       (place) =>
         new Transport({ url: stage.server.url, connections: connectionsEach, localAddress: `127.0.1.${place}` }),
     );
     try {
-      return await play(stage, transports, people, devicesEach, quick ? 5 : 50);
+      yield* play(stage, transports, people, quick ? 5 : Math.min(50, people));
     } finally {
       await Promise.all(transports.map((transport) => transport.close()));
     }
   },
 };
 
-async function play(
+async function* play(
   stage: Stage,
   transports: readonly Transport[],
   people: number,
-  devicesEach: number,
   changes: number,
-): Promise<Result[]> {
+): AsyncGenerator<Result> {
   const phones: { person: number; phone: Phone }[] = [];
   const writers = range(people).map((person) => stage.phone(person, `WAKER${person}`));
-  const prepared = await measure(stage, {
+  yield await measure(stage, {
     scenario: `preparing ${people * devicesEach} devices: key 0 and first Sync of three folders in one request each`,
     unit: 'devices',
     run: async (recorder) => {
@@ -65,7 +67,7 @@ async function play(
   const answered = new Map<number, number[]>();
   let early = 0;
   let isChanging = false;
-  const parked = phones.map(async ({ person, phone }) => {
+  const park = async ({ person, phone }: (typeof phones)[number]): Promise<void> => {
     try {
       const answer = await phone.ping(3_000, { ids: watched(phone), signal: cut.signal });
       if (!isChanging || answer.kind !== 'changes') early++;
@@ -73,14 +75,28 @@ async function play(
     } catch (error) {
       if (!(error instanceof NoAnswer) || error.reason !== 'cancelled') throw error;
     }
-  });
-  const all = Promise.all(parked);
-  all.catch(() => {});
-  await connectionsOpen(stage, phones.length);
+  };
+  const parked: Promise<void>[] = [];
+  let failure: unknown;
+  const idle = await connectionsOf(stage);
+  for (let first = 0; first < phones.length; first += openedAtOnce) {
+    for (const one of phones.slice(first, first + openedAtOnce)) {
+      parked.push(
+        park(one).catch((error: unknown) => {
+          failure ??= error;
+        }),
+      );
+    }
+    const open = async (): Promise<boolean> => {
+      if (failure) throw failure;
+      return (await connectionsOf(stage)) >= Math.max(parked.length, idle);
+    };
+    await until(open, 30_000, `${parked.length} connections were open`);
+  }
   await settled(stage);
   const after = (await residentBytes(stage.server.pid)).now;
 
-  const woken = await measure(stage, {
+  yield await measure(stage, {
     scenario: `${phones.length} parked Pings, changes in ${changes} accounts`,
     unit: 'wakes',
     run: async (recorder) => {
@@ -109,8 +125,8 @@ async function play(
     },
   });
   cut.abort();
-  await all;
-  return [prepared, woken];
+  await Promise.all(parked);
+  if (failure) throw failure;
 }
 
 function watched(phone: Phone): string[] {
@@ -129,11 +145,9 @@ async function change(writer: Phone): Promise<void> {
   folder.key = answer.collections[0].key;
 }
 
-/** As the server counts them: a Ping is parked when it was taken in, not when it was sent. */
-async function connectionsOpen(stage: Stage, count: number): Promise<void> {
-  const { readdir } = await import('node:fs/promises');
-  const open = async () => (await readdir(`/proc/${stage.server.pid}/fd`)).length;
-  await until(async () => (await open()) >= count, 120_000, `${count} connections were open`);
+/** Files the server has open: connections, and some forty others. */
+async function connectionsOf(stage: Stage): Promise<number> {
+  return (await readdir(`/proc/${stage.server.pid}/fd`)).length;
 }
 
 /** Memory at rest: collected garbage goes back to the system some time after. */

@@ -9,7 +9,7 @@ export const noChange: Scenario = {
   name: 'no-change',
   office: false,
   users: ({ quick }) => (quick ? 20 : 200),
-  async run(stage, { quick }) {
+  async *run(stage, { quick }) {
     const phones = await fleet(stage, quick ? 20 : 200, 'IDLE');
     const rounds = quick ? 10 : 50;
     const ask = async (phone: (typeof phones)[number]): Promise<void> => {
@@ -33,7 +33,7 @@ export const noChange: Scenario = {
     };
     // The first round warms caches that a running server has warm.
     await each(phones, 16, ask);
-    const result = await measure(stage, {
+    yield await measure(stage, {
       scenario: `no-change Sync of three folders by ${phones.length} devices`,
       aimCpuMs: 0.8,
       aimRows: 0,
@@ -45,6 +45,5 @@ export const noChange: Scenario = {
         );
       },
     });
-    return [result];
   },
 };

@@ -3,6 +3,8 @@ import type { Stage } from '../stage.ts';
 
 export interface Settings {
   readonly quick: boolean;
+  /** Pings at once. */
+  readonly parked: number;
 }
 
 /** Something that is measured on the server. People have numbers from 1; devices have names of the scenario's own. */
@@ -12,5 +14,6 @@ export interface Scenario {
   readonly office: boolean;
   /** How many people it needs. */
   readonly users: (settings: Settings) => number;
-  readonly run: (stage: Stage, settings: Settings) => Promise<Result[]>;
+  /** Results as they come: a full run takes minutes. */
+  run(stage: Stage, settings: Settings): AsyncIterable<Result>;
 }

@@ -9,9 +9,9 @@ const scenario = (name: string, office: boolean, people: string): Scenario => ({
   name,
   office,
   users: ({ quick }) => (quick ? 20 : 200),
-  async run(stage, { quick }) {
+  async *run(stage, { quick }) {
     const count = quick ? 20 : 200;
-    const result = await measure(stage, {
+    yield await measure(stage, {
       scenario: `account set-up (whole sequence of a new device), ${people}`,
       unit: 'set-ups',
       aimCpuMs: 60,
@@ -29,7 +29,6 @@ const scenario = (name: string, office: boolean, people: string): Scenario => ({
         recorder.notes.push(`at least ${requests} requests`);
       },
     });
-    return [result];
   },
 });
 

@@ -13,7 +13,7 @@ const scenario = (name: string, office: boolean): Scenario => ({
   name,
   office,
   users: ({ quick }) => (quick ? 20 : 200),
-  async run(stage, { quick }) {
+  async *run(stage, { quick }) {
     const phones = await fleet(stage, quick ? 20 : 200, 'BUSY');
     const rounds = quick ? 5 : 25;
     const held = new Map<Phone, string[]>(phones.map((phone) => [phone, []]));
@@ -32,13 +32,13 @@ const scenario = (name: string, office: boolean): Scenario => ({
         recorder.notes.push('with the write-back to the office and the simulated office itself');
       },
     });
-    const added = await measure(stage, {
+    yield await measure(stage, {
       scenario: `one Add a request, 16 devices at a time`,
       unit: 'adds',
       aimCpuMs: office ? undefined : 1.5,
       ...write((phone, round) => ({ do: 'add', clientId: phone.nextClientId(), data: contact(round) }), 16),
     });
-    const changed = await measure(stage, {
+    yield await measure(stage, {
       scenario: `one Change a request, 16 devices at a time`,
       unit: 'changes',
       ...write((phone, round) => {
@@ -46,7 +46,6 @@ const scenario = (name: string, office: boolean): Scenario => ({
         return { do: 'change', serverId, data: contact(round, 'nå') };
       }, 16),
     });
-    return [added, changed];
   },
 });
 
