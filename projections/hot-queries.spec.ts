@@ -1,0 +1,191 @@
+/** The queries of the hot path, as they are really sent, over tables of a company that has used them for years. */
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import type pg from 'pg';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RecordedEvent } from '../adapters/event-log/event-store.port.ts';
+import type { CollectionId, DeviceKey, ItemId, Position, TenantId } from '../domain/shared/ids.ts';
+import { freshDatabase } from '../test/postgres.ts';
+import { ItemViewReader } from './item-view/read.ts';
+import type { AnyDatabase } from './runner/projection.ts';
+import { syncView } from './sync/project.ts';
+import { SyncViewReader } from './sync/read.ts';
+
+const tenant = 'demo.example' as TenantId;
+/** 24,000 items; and one of 100, to compare with. */
+const [large, small] = ['large' as CollectionId, 'small' as CollectionId];
+const device = 'device7' as DeviceKey;
+const items = (count: number, step = 37) =>
+  Array.from({ length: count }, (_, i) => `item${(i * step) % 24_000}` as ItemId);
+
+interface Sent {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Index Name'?: string;
+  readonly 'Shared Hit Blocks': number;
+  readonly 'Shared Read Blocks': number;
+  readonly 'Actual Rows': number;
+  readonly Plans?: readonly Plan[];
+}
+
+let pool: pg.Pool;
+let db: Kysely<AnyDatabase>;
+let sent: Sent[];
+
+beforeAll(async () => {
+  ({ pool } = await freshDatabase());
+  db = new Kysely<AnyDatabase>({
+    dialect: new PostgresDialect({ pool }),
+    log: ({ query }) => sent.push({ sql: query.sql, parameters: query.parameters }),
+  });
+  sent = [];
+  // Written in any order, as over years, so that neighbours in a folder are none on the disk.
+  await sql`
+    insert into item_view (tenant, collection, item, kind, owner, position, version, deleted, current, content, open)
+    select ${tenant}, case when i < 24000 then 'large' else 'small' end, 'item' || i, 'contact', 'kari', i + 1, 0,
+      i % 10 = 0, i % 20 <> 0, decode(repeat(md5(i::text), 20), 'hex'), true
+    from generate_series(0, 24099) i order by md5(i::text)`.execute(db);
+  await sql`
+    insert into device_known (tenant, device, collection, item, version, hash)
+    select ${tenant}, 'device' || d, 'large', 'item' || i, 0, md5(i::text)
+    from generate_series(0, 11) d, generate_series(0, 23999, 10) i order by md5(i::text || d)`.execute(db);
+  await sql`
+    insert into sync_conversation (tenant, device, collection, revision, state)
+    select ${tenant}, 'device' || d, 'folder' || f, 3, '{"epoch":1,"issued":2,"acknowledged":2,"stale":[],"offer":null}'
+    from generate_series(0, 4999) d, generate_series(0, 4) f order by md5(d::text || f)`.execute(db);
+  await sql`vacuum analyze item_view, device_known, sync_conversation`.execute(db);
+});
+beforeEach(() => {
+  sent = [];
+});
+
+/** What the database does for the query that was sent; it is run again. */
+async function plan({ sql: text, parameters }: Sent): Promise<Plan> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    const { rows } = await client.query(`explain (analyze, buffers, format json) ${text}`, [...parameters]);
+    return rows[0]['QUERY PLAN'][0].Plan as Plan;
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+}
+
+const nodes = (of: Plan): Plan[] => [of, ...(of.Plans ?? []).flatMap(nodes)];
+const kinds = (of: Plan) => nodes(of).map((node) => node['Node Type']);
+const indexes = (of: Plan) => nodes(of).flatMap((node) => node['Index Name'] ?? []);
+const buffers = (of: Plan) => of['Shared Hit Blocks'] + of['Shared Read Blocks'];
+
+/** The one query that this asks, explained; it neither reads whole tables nor sorts. */
+async function asked(ask: () => Promise<unknown>): Promise<Plan> {
+  sent = [];
+  await ask();
+  expect(sent).toHaveLength(1);
+  const found = await plan(sent[0] as Sent);
+  expect(kinds(found)).not.toContain('Seq Scan');
+  expect(kinds(found).filter((kind) => kind.includes('Sort'))).toEqual([]);
+  return found;
+}
+
+describe('a page of changes', () => {
+  const page = (after: number, limit: number, collection = large) =>
+    asked(() => new ItemViewReader(db).changedSince(tenant, collection, after as Position, limit));
+
+  it('is read in order from the index, and costs as much as the page, wherever it begins', async () => {
+    for (const after of [0, 12_000, 23_000]) {
+      for (const limit of [16, 128, 528]) {
+        const found = await page(after, limit);
+        expect(indexes(found)).toEqual(['item_view_by_position']);
+        expect(found['Actual Rows']).toBe(limit);
+        // A row may lie on a page of its own; beyond that there is only the way through the index.
+        expect(buffers(found)).toBeLessThan(10 + limit * 1.2);
+      }
+    }
+  });
+
+  it('costs no more in a folder of 24,000 items than in one of 100', async () => {
+    const [ofLarge, ofSmall] = [await page(12_000, 50), await page(24_020, 50, small)];
+    expect([ofLarge['Actual Rows'], ofSmall['Actual Rows']]).toEqual([50, 50]);
+    expect(buffers(ofLarge)).toBeLessThan(buffers(ofSmall) * 1.5);
+  });
+
+  it('costs next to nothing when there is none', async () => {
+    expect(buffers(await page(24_000, 528))).toBeLessThan(6);
+  });
+});
+
+describe('a question about items', () => {
+  it.each([1, 30, 256])('of one folder looks %i up by key', async (count) => {
+    const found = await asked(() => new ItemViewReader(db).byItems(tenant, large, items(count)));
+    expect(indexes(found)).toEqual(['item_view_pkey']);
+    expect(buffers(found)).toBeLessThan(10 + count * 5);
+  });
+
+  it.each([1, 30, 256])('looks up where %i are now', async (count) => {
+    const found = await asked(() => new ItemViewReader(db).locate(tenant, items(count)));
+    expect(indexes(found)).toEqual(['item_view_by_item']);
+    expect(buffers(found)).toBeLessThan(10 + count * 5);
+  });
+
+  it('about the last change of a folder reads the end of the index', async () => {
+    for (const collection of [large, small, 'empty' as CollectionId]) {
+      const found = await asked(() => new ItemViewReader(db).lastChange(tenant, collection));
+      expect(indexes(found)).toEqual(['item_view_by_position']);
+      expect(buffers(found)).toBeLessThan(8);
+    }
+  });
+});
+
+describe('a question about a device', () => {
+  it.each([1, 30, 528])('looks up %i of what it holds by key', async (count) => {
+    const found = await asked(() => new SyncViewReader(db).held(tenant, device, large, items(count, 10)));
+    expect(indexes(found)).toEqual(['device_known_pkey']);
+    expect(found['Actual Rows']).toBe(count);
+    expect(buffers(found)).toBeLessThan(10 + count * 5);
+  });
+
+  it('looks its conversation up by key', async () => {
+    const ask = () => new SyncViewReader(db).conversation(tenant, device, 'folder3' as CollectionId);
+    const found = await asked(ask);
+    expect(indexes(found)).toEqual(['sync_conversation_pkey']);
+    expect(buffers(found)).toBeLessThan(8);
+  });
+
+  it('finds all its conversations by the beginning of the key', async () => {
+    const found = await asked(() => new SyncViewReader(db).conversations(tenant, device));
+    expect(indexes(found)).toEqual(['sync_conversation_pkey']);
+    expect(buffers(found)).toBeLessThan(12);
+  });
+});
+
+describe('a page of events of conversations', () => {
+  it.each([1, 50, 500])('reads and writes the %i conversations it is of, and no others', async (count) => {
+    const events = Array.from(
+      { length: count },
+      (_, i) =>
+        ({
+          stream: `sync-device${i * 9}-folder1`,
+          revision: 4,
+          position: 9,
+          type: 'SyncAnswered',
+          data: { key: 3, base: 2, ops: [], cursor: { position: 1, config: 'c' } },
+        }) as unknown as RecordedEvent,
+    );
+    await db
+      .transaction()
+      .execute(async (trx) => {
+        await syncView().project(trx, tenant, events);
+        throw new Error('undone');
+      })
+      .catch((error: Error) => expect(error.message).toBe('undone'));
+    const read = sent.find((query) => query.sql.includes('join unnest')) as Sent;
+    const found = await plan(read);
+    expect(kinds(found)).not.toContain('Seq Scan');
+    expect(indexes(found)).toContain('sync_conversation_pkey');
+    expect(found['Actual Rows']).toBe(count);
+    expect(buffers(found)).toBeLessThan(20 + count * 6);
+  });
+});
