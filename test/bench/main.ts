@@ -57,7 +57,9 @@ async function main(): Promise<void> {
   const wanted = new Set(positionals.length > 0 ? positionals : names);
 
   const { quick, keep, profile } = values;
-  const settings = { quick, keep, profile, parked: Number(values.parked ?? (quick ? 200 : 10_000)) };
+  const parked = Number(values.parked ?? (quick ? 200 : 10_000));
+  if (!Number.isInteger(parked) || parked < 1) throw new Error('--parked must be a whole number from 1 on');
+  const settings = { quick, keep, profile, parked };
 
   const machine = await machineLine();
   console.log(`${machine}\n`);
@@ -101,4 +103,9 @@ async function* onFreshServer(
   }
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error((error as Error).message);
+  process.exit(2);
+}
