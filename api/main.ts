@@ -21,33 +21,21 @@ import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
 import { ItemBodies } from '../adapters/items/bodies.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { type OfficeSimulator, startOfficeSimulator } from '../adapters/office-24sevenoffice/simulator/start.ts';
-import { officeSyncEvents, officeSyncProjections } from '../adapters/office-sync/index.ts';
 import { argon2PasswordCheck, hashPassword } from '../adapters/passwords/argon2.ts';
 import { connectDatabase, type Database } from '../adapters/postgres/connect.ts';
 import { DataDirInUse } from '../adapters/postgres/embedded.ts';
 import { migrate } from '../adapters/postgres/migrate.ts';
-import { migrations } from '../adapters/postgres/migrations/index.ts';
 import { keptSecret, makeMasterKey, makeToken } from '../adapters/secrets/kept-secret.ts';
-import { accountEvents } from '../domain/account/events.ts';
-import { deviceEvents } from '../domain/device/events.ts';
-import { folderEvents } from '../domain/folder/events.ts';
-import { hierarchyEvents } from '../domain/hierarchy/events.ts';
-import { itemEvents } from '../domain/item/events.ts';
 import type { ItemId, TenantId } from '../domain/shared/ids.ts';
 import { itemStream } from '../domain/shared/streams.ts';
-import { eventRegistry } from '../domain/shared/upcast.ts';
-import { syncEvents } from '../domain/sync/events.ts';
-import { accountsView } from '../projections/accounts/project.ts';
 import { AccountsReader } from '../projections/accounts/read.ts';
-import { devicesView } from '../projections/devices/project.ts';
 import { DevicesReader } from '../projections/devices/read.ts';
-import { foldersView } from '../projections/folders/project.ts';
-import { checkpointMigration } from '../projections/runner/checkpoints.ts';
 import { ProjectionRunner } from '../projections/runner/runner.ts';
 import { buildApp } from './app.ts';
+import { allEvents, allMigrations, allProjections } from './catalogue.ts';
 import { type Config, ConfigError, helpText, readConfig } from './config.ts';
 import type { AppDeps } from './deps.ts';
-import { buildEngine, engineProjections } from './engine.ts';
+import { buildEngine } from './engine.ts';
 import { closeApp, listen, readTls } from './listen.ts';
 import { startOffice } from './office.ts';
 import { Accounts } from './services/accounts.ts';
@@ -103,16 +91,8 @@ async function startAll(
     table: inMemory ? memoryKeyTable() : postgresKeyTable({ pool }),
     master: masterKeyFromBase64(masterKeyText),
   });
-  const projections = [
-    accountsView(),
-    devicesView(),
-    foldersView(),
-    ...engineProjections(keys),
-    ...officeSyncProjections(),
-  ];
-  const viewMigrations = [checkpointMigration, ...projections.flatMap((projection) => projection.migrations)];
-  const known = new Set(migrations.map(({ name }) => name));
-  const done = await migrate(pool, [...migrations, ...viewMigrations.filter(({ name }) => !known.has(name))]);
+  const projections = allProjections(keys);
+  const done = await migrate(pool, allMigrations());
   if (done.length > 0) logger.info({ migrations: done }, 'the schema was brought up to date');
   if (inMemory) await emptyReadModels(db);
 
@@ -127,15 +107,7 @@ async function startAll(
     log,
     keys,
     clock: systemClock.instant,
-    events: eventRegistry(
-      accountEvents,
-      deviceEvents,
-      folderEvents,
-      hierarchyEvents,
-      itemEvents,
-      officeSyncEvents,
-      syncEvents,
-    ),
+    events: allEvents(),
   });
   const store = bodies.over(stored);
   const runner = new ProjectionRunner({

@@ -1,5 +1,5 @@
 /** The database the operator chose: `DATABASE_URL`, or the embedded one below `DATA_DIR`. */
-import { startEmbeddedPostgres } from './embedded.ts';
+import { runningEmbeddedPostgres, startEmbeddedPostgres } from './embedded.ts';
 import { createPool, type Pool } from './pool.ts';
 
 export interface ConnectOptions {
@@ -9,6 +9,8 @@ export interface ConnectOptions {
   readonly applicationName: string;
   readonly max?: number;
   readonly statementTimeoutMs?: number;
+  /** Work beside the process that serves from the data directory, when there is one. */
+  readonly isShared?: boolean;
   /** Told what happens to the server and its connections; nothing in it is secret or personal. */
   readonly log: (message: string) => void;
 }
@@ -21,10 +23,11 @@ export interface Database {
 
 /** @throws DataDirInUse when another process serves from the data directory. */
 export async function connectDatabase(options: ConnectOptions): Promise<Database> {
-  const { databaseUrl, dataDir, applicationName, max, statementTimeoutMs, log } = options;
-  const embedded = databaseUrl ? undefined : await startEmbeddedPostgres({ dataDir, log });
+  const { databaseUrl, dataDir, applicationName, max, statementTimeoutMs, isShared, log } = options;
+  const running = databaseUrl || !isShared ? undefined : await runningEmbeddedPostgres(dataDir);
+  const embedded = databaseUrl || running ? undefined : await startEmbeddedPostgres({ dataDir, log });
   const pool = createPool({
-    connection: databaseUrl ?? embedded!.connection,
+    connection: databaseUrl ?? running ?? embedded!.connection,
     applicationName,
     max,
     statementTimeoutMs,

@@ -111,6 +111,34 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   };
 }
 
+/**
+ * The server that another living process owns, for tools that work beside it; undefined when nobody owns one there, or
+ * there is none. It ends with its owner.
+ */
+export async function runningEmbeddedPostgres(dataDir: string): Promise<EmbeddedPostgres['connection'] | undefined> {
+  const cluster = path.join(path.resolve(dataDir), 'postgres');
+  if (!(await exists(cluster))) return undefined;
+  const as = await serverUser(path.resolve(dataDir));
+  if (!(await running(cluster, as))) return undefined;
+  const host = await socketDirectory(cluster, as);
+  const password = (await readFile(path.join(dataDir, 'postgres.password'), 'utf8')).trim();
+  const connection = { host, port, user, password, database };
+  const client = new pg.Client({ ...connection, database: 'postgres', application_name: 'mobilesync look' });
+  await client.connect();
+  try {
+    // Taken for the moment of the look alone, which an owner that starts just then waits for.
+    const { rows } = await client.query('select pg_try_advisory_lock($1) as free', [ownerLock]);
+    return rows[0].free ? undefined : connection;
+  } finally {
+    await client.end();
+  }
+}
+
+/** True when a database was ever made below the directory. */
+export async function hasEmbeddedPostgres(dataDir: string): Promise<boolean> {
+  return await exists(path.join(path.resolve(dataDir), 'postgres'));
+}
+
 async function initialise(cluster: string, passwordFile: string, as: ServerUser): Promise<void> {
   // A crash in the middle of initdb leaves only the directory beside; the rename is the moment it exists.
   const unfinished = `${cluster}.new-${process.pid}`;

@@ -1,25 +1,43 @@
-/** `npm run migrate`: brings the database to the present schema and ends. */
+/** `npm run migrate`: brings the database to the present schema and ends. Also beside a running server. */
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { migrate } from '../../adapters/postgres/migrate.ts';
-import { migrations } from '../../adapters/postgres/migrations/index.ts';
+import { allMigrations } from '../catalogue.ts';
+import {
+  type CliEnvironment,
+  dataDirOf,
+  environmentHelp,
+  type Print,
+  parseOptions,
+  runAsProcess,
+} from './command-line.ts';
 
-export interface CliEnvironment {
-  readonly DATABASE_URL?: string;
-  readonly DATA_DIR?: string;
-}
+const help = [
+  'Usage: npm run migrate',
+  '',
+  'Brings the database to the present schema and says which steps ran. npm start does the same; this is for those who',
+  'want it done before.',
+  '',
+  ...environmentHelp,
+];
 
-/** Answers with the exit code. @throws DataDirInUse while the server runs from the same data directory. */
-export async function runMigrate(env: CliEnvironment, print: (line: string) => void): Promise<number> {
+/** Answers with the exit code. @throws ConfigError */
+export async function runMigrate(env: CliEnvironment, print: Print, args: readonly string[] = []): Promise<number> {
+  const { values } = parseOptions(args, { help: { type: 'boolean', short: 'h' } });
+  if (values.help) {
+    for (const line of help) print(line);
+    return 0;
+  }
   const database = await connectDatabase({
     databaseUrl: env.DATABASE_URL,
-    dataDir: env.DATA_DIR ?? '.data',
+    dataDir: dataDirOf(env),
     applicationName: 'mobilesync migrate',
+    isShared: true,
     // Building an index over a long log takes its time.
     statementTimeoutMs: 0,
     log: print,
   });
   try {
-    const done = await migrate(database.pool, migrations);
+    const done = await migrate(database.pool, allMigrations());
     for (const name of done) print(`ran ${name}`);
     print(done.length === 0 ? 'the schema is up to date' : `${done.length} migrations ran`);
     return 0;
@@ -28,4 +46,4 @@ export async function runMigrate(env: CliEnvironment, print: (line: string) => v
   }
 }
 
-if (import.meta.main) process.exitCode = await runMigrate(process.env, console.log);
+if (import.meta.main) await runAsProcess(() => runMigrate(process.env, console.log, process.argv.slice(2)));

@@ -3,8 +3,10 @@ import { accountsMigration } from '../../../projections/accounts/table.ts';
 import { devicesMigration } from '../../../projections/devices/table.ts';
 import { foldersMigration } from '../../../projections/folders/table.ts';
 import { itemViewMigration } from '../../../projections/item-view/table.ts';
+import { officeBaselineMigration } from '../../../projections/office-baseline/table.ts';
 import { checkpointMigration } from '../../../projections/runner/checkpoints.ts';
 import { syncMigration } from '../../../projections/sync/table.ts';
+import { writeBackMigration } from '../../../projections/writeback/table.ts';
 import { blobsMigration } from '../../blobs/migration.ts';
 import { dataKeysMigrations } from '../../crypto/postgres/migrations.ts';
 import { eventLogMigrations } from '../../event-log/postgres/migrations.ts';
@@ -20,4 +22,6 @@ export const migrations: readonly NamedMigration[] = [
   accountsMigration,
   devicesMigration,
   foldersMigration,
+  officeBaselineMigration,
+  writeBackMigration,
 ];

@@ -1,0 +1,55 @@
+/** What the operator's commands share: their help, their options, and errors in one sentence. */
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { DataDirInUse, hasEmbeddedPostgres } from '../../adapters/postgres/embedded.ts';
+import { ConfigError } from '../config.ts';
+
+export interface CliEnvironment {
+  readonly DATABASE_URL?: string;
+  readonly DATA_DIR?: string;
+  readonly MASTER_KEY?: string;
+}
+
+export type Print = (line: string) => void;
+
+export const environmentHelp = [
+  'Environment, as for npm start:',
+  '  DATABASE_URL  a PostgreSQL to use instead of the embedded one',
+  '  DATA_DIR      everything the embedded default keeps; .data',
+];
+
+/** @throws ConfigError naming the option that is not understood. */
+export function parseOptions<O extends ParseArgsOptionsConfig>(args: readonly string[], options: O) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new ConfigError(`${(error as Error).message.replace(/\.?$/, '.')} --help tells more.`);
+  }
+}
+
+export function dataDirOf(env: CliEnvironment): string {
+  return env.DATA_DIR?.trim() || '.data';
+}
+
+/** @throws ConfigError when the embedded database was never made: reading would only make an empty one. */
+export async function mustExist(env: CliEnvironment): Promise<void> {
+  if (env.DATABASE_URL || (await hasEmbeddedPostgres(dataDirOf(env)))) return;
+  throw new ConfigError(`DATA_DIR ${dataDirOf(env)} holds no database yet: npm start makes one.`);
+}
+
+/** It cannot be done now, and nothing is broken; the message is the sentence for the operator. */
+export class NotNow extends Error {
+  override readonly name = 'NotNow';
+}
+
+/** Runs a command as a process: exit code 2 for what the operator can mend in the call, 1 for the rest. */
+export async function runAsProcess(command: () => Promise<number>): Promise<void> {
+  try {
+    process.exitCode = await command();
+  } catch (error) {
+    process.exitCode = error instanceof ConfigError ? 2 : 1;
+    if (error instanceof ConfigError || error instanceof NotNow) process.stderr.write(`${error.message}\n`);
+    else if (error instanceof DataDirInUse) {
+      process.stderr.write('Another process took the data directory just now; try again.\n');
+    } else process.stderr.write(`It failed: ${(error as Error).message}\n`);
+  }
+}

@@ -1,0 +1,145 @@
+/** `npm run rebuild -- <projection>… | --all`: read models made anew from the log, compared, and put in place. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import { systemClock } from '../../adapters/clock.ts';
+import { keyRing } from '../../adapters/crypto/key-ring.ts';
+import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
+import { postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
+import { createEventStore } from '../../adapters/event-log/event-store.ts';
+import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
+import { connectDatabase } from '../../adapters/postgres/connect.ts';
+import type { Comparison } from '../../projections/runner/compare.ts';
+import type { AnyDatabase, Projection } from '../../projections/runner/projection.ts';
+import { RebuildRefused, type RebuildReport, rebuild } from '../../projections/runner/rebuild.ts';
+import { allEvents, allProjections } from '../catalogue.ts';
+import { ConfigError } from '../config.ts';
+import {
+  type CliEnvironment,
+  dataDirOf,
+  environmentHelp,
+  mustExist,
+  NotNow,
+  type Print,
+  parseOptions,
+  runAsProcess,
+} from './command-line.ts';
+
+const help = [
+  'Usage: npm run rebuild -- <projection>… | --all [--dry-run]',
+  '',
+  'Makes read models anew from the event log beside the live ones, in pages of 1,000 events, compares both at the same',
+  'position, and puts the new ones in place. Also beside a running server, which stands still for the comparison; only',
+  'writeback needs it stopped. A rebuild that was cut goes on where it was.',
+  '',
+  '  --dry-run  compares only; exit code 1 when something differs',
+  '  --all      every read model',
+  '',
+  ...environmentHelp,
+  '  MASTER_KEY    unless it is kept in DATA_DIR',
+];
+
+const comparison: Comparison = {
+  item_view: { sealed: ['content'] },
+  writeback_intent: { notOfEvents: ['account', 'outcome', 'reason', 'attempts', 'next_at', 'lease_until'] },
+};
+/** Its rows are claimed by a worker: exchanged under it, an effect could happen twice. */
+const needsStoppedServer: ReadonlySet<string> = new Set(['writeback']);
+const progressEveryMs = 2_000;
+
+/** Answers with the exit code. @throws ConfigError, NotNow */
+export async function runRebuild(env: CliEnvironment, args: readonly string[], print: Print): Promise<number> {
+  const { values, positionals } = parseOptions(args, {
+    help: { type: 'boolean', short: 'h' },
+    all: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+  });
+  if (values.help) {
+    for (const line of help) print(line);
+    return 0;
+  }
+  await mustExist(env);
+  const master = masterKeyFromBase64(env.MASTER_KEY?.trim() || (await keptMasterKey(env)));
+  const database = await connectDatabase({
+    databaseUrl: env.DATABASE_URL,
+    dataDir: dataDirOf(env),
+    applicationName: 'mobilesync rebuild',
+    isShared: true,
+    max: 6,
+    log: print,
+  });
+  const { pool } = database;
+  const log = postgresEventLog({ pool });
+  try {
+    const db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool }) });
+    const keys = keyRing({ table: postgresKeyTable({ pool }), master });
+    const store = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
+    const chosen = choose(allProjections(keys), positionals, values.all === true);
+    const isDryRun = values['dry-run'] === true;
+    let differing = 0;
+    for (const projection of chosen) {
+      if (!isDryRun && needsStoppedServer.has(projection.name)) await mustBeStopped(db, projection.name);
+      let toldMs = performance.now();
+      const report = await rebuild({
+        ...{ db, store, projection, comparison, isDryRun },
+        onProgress: ({ tenant, events, perSecond }) => {
+          if (performance.now() - toldMs < progressEveryMs) return;
+          toldMs = performance.now();
+          print(`${projection.name}: ${events} events, ${perSecond} a second, at ${tenant}`);
+        },
+      }).catch((error: unknown) => {
+        throw error instanceof RebuildRefused ? new NotNow(error.message) : error;
+      });
+      differing += tell(projection.name, report, print);
+    }
+    return isDryRun && differing > 0 ? 1 : 0;
+  } finally {
+    await log.close();
+    await database.close();
+  }
+}
+
+function choose(all: readonly Projection[], names: readonly string[], isAll: boolean): Projection[] {
+  const known = all.map(({ name }) => name).join(', ');
+  if (isAll && names.length > 0) throw new ConfigError('Name read models or say --all, not both.');
+  if (!isAll && names.length === 0) throw new ConfigError(`Name a read model (${known}) or say --all.`);
+  const stranger = names.find((name) => !all.some((one) => one.name === name));
+  if (stranger !== undefined) throw new ConfigError(`There is no read model ${stranger}; there are ${known}.`);
+  return all.filter(({ name }) => isAll || names.includes(name));
+}
+
+/** The rows that differ. */
+function tell(name: string, { events, tables, isSwapped }: RebuildReport, print: Print): number {
+  let differing = 0;
+  for (const { table, liveRows, rows, liveHash, hash, differing: different } of tables) {
+    differing += different;
+    print(
+      different === 0
+        ? `${name}: ${table} has ${rows} rows, as the live one (${hash})`
+        : `${name}: ${table} has ${rows} rows, the live one ${liveRows}; ${different} differ (${hash}, ${liveHash})`,
+    );
+  }
+  if (tables.length === 0) print(`${name}: the live one was of another version and is not compared`);
+  print(`${name}: ${events} events folded, ${isSwapped ? 'in place' : 'nothing was changed'}`);
+  return differing;
+}
+
+async function mustBeStopped(db: Kysely<AnyDatabase>, name: string): Promise<void> {
+  const { rows } = await sql`
+    select from pg_stat_activity where datname = current_database() and application_name = 'mobilesync' limit 1
+  `.execute(db);
+  if (rows.length > 0) throw new NotNow(`${name} can be rebuilt only while the server is stopped.`);
+}
+
+/** Never makes one: another key would open nothing. */
+async function keptMasterKey(env: CliEnvironment): Promise<string> {
+  const file = path.join(dataDirOf(env), 'master.key');
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new ConfigError(`MASTER_KEY is missing, and ${file} is not there.`);
+  }
+}
+
+if (import.meta.main) await runAsProcess(() => runRebuild(process.env, process.argv.slice(2), console.log));
