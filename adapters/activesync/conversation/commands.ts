@@ -380,7 +380,7 @@ function rendering(input: CommandsInput, state: ItemState | null): { version: nu
   try {
     return { version: state.version, hash: input.renderer.render(state.fields).hash };
   } catch {
-    return { version: -1, hash: '' };
+    return { version: state.version, hash: '' };
   }
 }
 
@@ -393,7 +393,11 @@ async function fetch(
   if (!row || row.deleted) return { do: 'fetch', status: syncStatus.objectNotFound, item };
   const fields = (await deps.open(input.id.tenant, [row])).get(item);
   if (!fields) return { do: 'fetch', status: syncStatus.objectNotFound, item };
-  return { do: 'fetch', status: syncStatus.success, item, data: input.renderer.render(fields).fragment };
+  try {
+    return { do: 'fetch', status: syncStatus.success, item, data: input.renderer.render(fields).fragment };
+  } catch {
+    return { do: 'fetch', status: syncStatus.conversionError, item };
+  }
 }
 
 /** Private items of another person are shown as times only, so they cannot be changed either. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Instant, ItemId } from '../../../domain/shared/ids.ts';
 import { freshDatabase } from '../../../test/postgres.ts';
 import { contact, fieldsOf } from '../../../test/world/examples.ts';
@@ -7,6 +7,7 @@ import { World } from '../../../test/world/world.ts';
 import { memoryEventLog } from '../../event-log/memory.ts';
 import type { EventLog, StreamWrite } from '../../event-log/port.ts';
 import { commandIdFrom } from '../../ids.ts';
+import type { ExchangeDeps } from './exchange.ts';
 
 let world: World;
 let log: EventLog;
@@ -125,5 +126,66 @@ describe('a change that was refused', () => {
     expect(restored.commands).toMatchObject([{ do: 'change', serverId: item }]);
     expect(companies()).toEqual(['Fjord AS']);
     expect(phone.complaints).toEqual([]);
+  });
+});
+
+describe('an item that cannot be shown', () => {
+  /** Whatever holds this word breaks the class that shows it. */
+  const poison = 'Gift AS';
+  const deps = () => world.engine.deps as { classOf: ExchangeDeps['classOf'] };
+  let healthy: ExchangeDeps['classOf'];
+  beforeEach(() => {
+    healthy = deps().classOf;
+    deps().classOf = (kind) => {
+      const whole = healthy(kind);
+      return {
+        ...whole,
+        render: (writer, fields, context) => {
+          if (Object.values(fields).includes(poison)) throw new Error('this one breaks it');
+          whole.render(writer, fields, context);
+        },
+      };
+    };
+  });
+  afterEach(() => {
+    deps().classOf = healthy;
+  });
+
+  it('is withheld, and keeps nothing else from coming', async () => {
+    await phone.sync(contacts, { commands: [add('Hav AS'), add(poison), add('Fjell AS')] });
+    const other = new Phone(world, world.session(email, 'tablet'));
+    await other.pull(contacts);
+    const got = [...other.folder(contacts).items.values()].map((data) => fieldsOf('contact', data).company);
+    expect(got.sort()).toEqual(['Fjell AS', 'Hav AS']);
+    expect(other.complaints).toEqual([]);
+  });
+
+  it('answers a Fetch with a status, and the request goes on', async () => {
+    const made = await phone.sync(contacts, { commands: [add(poison)] });
+    const serverId = made.responses[0]?.serverId as string;
+    await world.settle(email);
+    const fetched = await phone.sync(contacts, { commands: [{ do: 'fetch', serverId }, add('Hav AS')] });
+    expect(fetched.responses).toMatchObject([
+      { do: 'fetch', serverId, status: 6 },
+      { do: 'add', status: 1 },
+    ]);
+  });
+
+  it('can still be changed by the phone that made it, which makes it whole for all', async () => {
+    const made = await phone.sync(contacts, { commands: [add(poison)] });
+    const serverId = made.responses[0]?.serverId as string;
+    await phone.pull(contacts);
+    const other = new Phone(world, world.session(email, 'tablet'));
+    await other.pull(contacts);
+    expect(other.folder(contacts).items.size).toBe(0);
+    const changed = await phone.sync(contacts, {
+      commands: [{ do: 'change', serverId, data: contact({ company: 'Hav AS' }) }],
+    });
+    expect(changed).toMatchObject({ status: 1, responses: [] });
+    await other.pull(contacts);
+    expect([...other.folder(contacts).items.keys()]).toEqual([serverId]);
+    await phone.pull(contacts);
+    expect(companies()).toEqual(['Hav AS']);
+    expect([...phone.complaints, ...other.complaints]).toEqual([]);
   });
 });
