@@ -26,6 +26,8 @@ const onServer: readonly Scenario[] = [
 ];
 const names = [...onServer.map(({ name }) => name), 'rebuild'];
 
+const signals = ['SIGINT', 'SIGTERM'] as const;
+
 const usage = `Usage: npm run bench -- [options] [scenario …]
 
 Scenarios: ${names.join(', ')}; all unless some are named.
@@ -96,9 +98,13 @@ async function* onFreshServer(
     profileDir: profile && path.resolve(profile, scenario.name),
     keep,
   });
+  // A bench that is given up leaves no server and no database behind.
+  const giveUp = (): void => void stage.close().finally(() => process.exit(130));
+  for (const signal of signals) process.once(signal, giveUp);
   try {
     yield* scenario.run(stage, settings);
   } finally {
+    for (const signal of signals) process.off(signal, giveUp);
     await stage.close();
   }
 }
