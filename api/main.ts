@@ -4,7 +4,7 @@
  */
 import { hkdfSync, randomInt } from 'node:crypto';
 import path from 'node:path';
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import { Closings } from '../adapters/activesync/http/closings.ts';
 import { activesyncRoute } from '../adapters/activesync/route.ts';
@@ -24,6 +24,7 @@ import { type OfficeSimulator, startOfficeSimulator } from '../adapters/office-2
 import { argon2PasswordCheck, hashPassword } from '../adapters/passwords/argon2.ts';
 import { connectDatabase, type Database } from '../adapters/postgres/connect.ts';
 import { DataDirInUse } from '../adapters/postgres/embedded.ts';
+import { createKysely } from '../adapters/postgres/kysely.ts';
 import { migrate } from '../adapters/postgres/migrate.ts';
 import { keptSecret, makeMasterKey, makeToken } from '../adapters/secrets/kept-secret.ts';
 import type { ItemId, TenantId } from '../domain/shared/ids.ts';
@@ -84,7 +85,7 @@ async function startAll(
   const database = await connect(config, logger);
   teardown.add('the database', () => database.close());
   const { pool } = database;
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+  const db = createKysely<unknown>(pool);
 
   const inMemory = config.eventLog === 'memory';
   const keys = keyRing({

@@ -67,6 +67,11 @@ export interface EventStore {
   head(tenant: TenantId): Promise<Position>;
   tenants(): Promise<{ tenant: TenantId; head: Position }[]>;
   readonly commits: Observable<CommitNotice>;
+  /**
+   * What this process just stored, opened, told in the same turn as `commits`: saves whoever follows the log a read. Events
+   * of one tenant are in order within a notice; notices may overtake each other. Absent where it would cost.
+   */
+  readonly recorded?: Observable<{ readonly tenant: TenantId; readonly events: readonly RecordedEvent[] }>;
 }
 
 /** The head of a stream without events. */

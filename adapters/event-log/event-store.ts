@@ -1,3 +1,4 @@
+import { Subject } from 'rxjs';
 import { v5 as uuidV5 } from 'uuid';
 import type { EventMeta } from '../../domain/shared/event.ts';
 import type {
@@ -62,6 +63,8 @@ interface Prepared {
 export function createEventStore(options: EventStoreOptions): EventStore {
   const { log, keys, clock, events: registry } = options;
   const limit = Math.min(options.maxPayloadBytes ?? maxPayloadBytes, maxPayloadBytes);
+
+  const stored = new Subject<{ tenant: TenantId; events: readonly RecordedEvent[] }>();
 
   function prepare(tenant: TenantId, write: DomainWrite, key: DataKey, recordedAt: Instant): Prepared {
     const { stream } = write;
@@ -141,9 +144,9 @@ export function createEventStore(options: EventStoreOptions): EventStore {
       if (commit.repeated) {
         // What was stored then differs from what we sealed now: only the log knows its hash, and what followed.
         const from = commit.revision - events.length + 1;
-        const stored = await log.readStream(tenant, stream, { from });
-        heads.push(headOf(stored));
-        recorded.push(await openAll(tenant, stored.slice(0, events.length)));
+        const present = await log.readStream(tenant, stream, { from });
+        heads.push(headOf(present));
+        recorded.push(await openAll(tenant, present.slice(0, events.length)));
         continue;
       }
       heads.push(head);
@@ -163,6 +166,10 @@ export function createEventStore(options: EventStoreOptions): EventStore {
           };
         }),
       );
+    }
+    if (stored.observed) {
+      const fresh = recorded.filter((_, index) => !outcome.commits[index]!.repeated).flat();
+      if (fresh.length > 0) stored.next({ tenant, events: fresh });
     }
     return { kind: 'appended', commits: outcome.commits, heads, recorded };
   }
@@ -190,6 +197,7 @@ export function createEventStore(options: EventStoreOptions): EventStore {
     head: (tenant) => log.head(tenant),
     tenants: () => log.tenants(),
     commits: log.commits,
+    recorded: stored.asObservable(),
   };
 }
 

@@ -46,6 +46,7 @@ export class ItemBodies {
       head: (tenant) => inner.head(tenant),
       tenants: () => inner.tenants(),
       commits: inner.commits,
+      ...(inner.recorded ? { recorded: inner.recorded } : {}),
       append: async (tenant, writes) => {
         const aside = await this.#putAside(tenant, writes);
         if (!aside) return await inner.append(tenant, writes);

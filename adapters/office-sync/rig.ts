@@ -1,6 +1,5 @@
 /** For specs: office sync over a log in memory, read models in PostgreSQL, and an office without clock or chance. */
 import { randomBytes } from 'node:crypto';
-import { Kysely, PostgresDialect } from 'kysely';
 import { accountEvents } from '../../domain/account/events.ts';
 import type { Account } from '../../domain/account/state.ts';
 import { accountStream, foldersStream } from '../../domain/account/stream.ts';
@@ -33,6 +32,7 @@ import { ItemCommands } from '../items/item-commands.ts';
 import { rowOpener } from '../items/open-rows.ts';
 import { createLogger } from '../log/logger.ts';
 import { FakeOffice, type FakeOfficeCall, type FakeOfficeFault } from '../office/memory.ts';
+import { createKysely } from '../postgres/kysely.ts';
 import { migrate } from '../postgres/migrate.ts';
 import { migrations } from '../postgres/migrations/index.ts';
 import { createOfficeSync, officeSyncEvents, officeSyncProjections } from './index.ts';
@@ -60,7 +60,7 @@ export async function createRig(
   database: FreshDatabase,
   options: { fault?: (call: FakeOfficeCall) => FakeOfficeFault | undefined; ruleOf?: 'serverWins' } = {},
 ) {
-  const db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool: database.pool }) });
+  const db = createKysely<AnyDatabase>(database.pool);
   const clock = virtualClock();
   const keys = keyRing({ table: memoryKeyTable(), master: masterKey(randomBytes(32)) });
   const log = memoryEventLog();

@@ -1,7 +1,7 @@
 /** `npm run rebuild -- <projection>… | --all`: read models made anew from the log, compared, and put in place. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Kysely, PostgresDialect, sql } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { systemClock } from '../../adapters/clock.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
@@ -9,6 +9,7 @@ import { postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
 import { createEventStore } from '../../adapters/event-log/event-store.ts';
 import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
+import { createKysely } from '../../adapters/postgres/kysely.ts';
 import type { Comparison } from '../../projections/runner/compare.ts';
 import type { AnyDatabase, Projection } from '../../projections/runner/projection.ts';
 import { RebuildRefused, type RebuildReport, rebuild } from '../../projections/runner/rebuild.ts';
@@ -71,7 +72,7 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
   const { pool } = database;
   const log = postgresEventLog({ pool });
   try {
-    const db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool }) });
+    const db = createKysely<AnyDatabase>(pool);
     const keys = keyRing({ table: postgresKeyTable({ pool }), master });
     const store = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
     const chosen = choose(allProjections(keys), positionals, values.all === true);

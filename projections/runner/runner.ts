@@ -36,8 +36,12 @@ interface Loop {
   position: Position;
   /** Of the last commit heard of. */
   committed: Position;
+  /** Events past `position` that this process stored itself, and so need not read. */
+  readonly fresh: Map<Position, RecordedEvent>;
   running: Promise<void> | null;
   again: boolean;
+  /** Whoever woke it knows of more than this process's own commits. */
+  mustRead: boolean;
   waiters: { position: Position; resolve: (reached: boolean) => void; timer: NodeJS.Timeout }[];
 }
 
@@ -47,6 +51,7 @@ export class ProjectionRunner {
   readonly #loops = new Map<TenantId, Loop>();
   readonly #retries = new Set<NodeJS.Timeout>();
   #commits: Subscription | null = null;
+  #recorded: Subscription | undefined;
   #stopped = false;
 
   constructor(options: RunnerOptions) {
@@ -58,7 +63,13 @@ export class ProjectionRunner {
     this.#commits = this.#options.store.commits.subscribe(({ tenant, head }) => {
       const loop = this.#loop(tenant);
       if (head > loop.committed) loop.committed = head;
-      this.wake(tenant);
+      // After this turn what was stored is at hand, and what is stored together is projected together.
+      setImmediate(() => this.#go(tenant, loop));
+    });
+    this.#recorded = this.#options.store.recorded?.subscribe(({ tenant, events }) => {
+      const { fresh } = this.#loop(tenant);
+      if (fresh.size > freshMax) fresh.clear();
+      for (const event of events) fresh.set(event.position, event);
     });
     const tenants = await this.#options.store.tenants();
     for (const { tenant } of tenants) await this.catchUp(tenant);
@@ -67,6 +78,7 @@ export class ProjectionRunner {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#commits?.unsubscribe();
+    this.#recorded?.unsubscribe();
     for (const timer of this.#retries) clearTimeout(timer);
     await Promise.all([...this.#loops.values()].map((loop) => loop.running));
     for (const loop of this.#loops.values()) {
@@ -88,7 +100,8 @@ export class ProjectionRunner {
     const loop = this.#loop(tenant);
     if (loop.position >= position) return Promise.resolve(true);
     if (this.#stopped) return Promise.resolve(false);
-    this.wake(tenant);
+    if (position > loop.committed) this.wake(tenant);
+    else this.#go(tenant, loop);
     return new Promise((resolve) => {
       const waiter = {
         position,
@@ -119,9 +132,15 @@ export class ProjectionRunner {
     }
   }
 
+  /** Looks at the log: for whoever knows that another process stored something. */
   wake(tenant: TenantId): void {
-    if (this.#stopped) return;
     const loop = this.#loop(tenant);
+    loop.mustRead = true;
+    this.#go(tenant, loop);
+  }
+
+  #go(tenant: TenantId, loop: Loop): void {
+    if (this.#stopped) return;
     if (loop.running) {
       loop.again = true;
       return;
@@ -131,6 +150,7 @@ export class ProjectionRunner {
         this.#options.onError(error, tenant);
         // Also a page that another runner wrote meanwhile is read anew from the stored checkpoints.
         loop.positions = null;
+        loop.fresh.clear();
         if (this.#stopped) return;
         const timer = setTimeout(
           () => {
@@ -143,7 +163,7 @@ export class ProjectionRunner {
       })
       .finally(() => {
         loop.running = null;
-        if (loop.again) this.wake(tenant);
+        if (loop.again) this.#go(tenant, loop);
       });
   }
 
@@ -154,8 +174,10 @@ export class ProjectionRunner {
         positions: null,
         position: 0 as Position,
         committed: 0 as Position,
+        fresh: new Map(),
         running: null,
         again: false,
+        mustRead: true,
         waiters: [],
       };
       this.#loops.set(tenant, loop);
@@ -171,14 +193,22 @@ export class ProjectionRunner {
       const positions = loop.positions;
       const from = Math.min(...positions.values()) as Position;
       if (loop.position < from) this.#reached(tenant, loop, new Map(), [], true);
-      const events = await store.readAll(tenant, from, pageSize);
+      let events = takeFresh(loop, from, pageSize);
+      let isRead = false;
+      if (events.length === 0 && (loop.mustRead || loop.committed > from)) {
+        loop.mustRead = false;
+        isRead = true;
+        events = await store.readAll(tenant, from, pageSize);
+      }
       if (events.length > 0) {
         const touched = await this.#page(tenant, positions, events);
         const to = (events.at(-1) as RecordedEvent).position;
         for (const [name, position] of positions) positions.set(name, Math.max(position, to) as Position);
         this.#reached(tenant, loop, touched, events, false);
       }
-      if (this.#stopped || (events.length < pageSize && !loop.again)) return;
+      // A full page, or an own one, may not be the last.
+      const isMore = isRead ? events.length === pageSize : events.length > 0;
+      if (this.#stopped || (!isMore && !loop.again)) return;
     }
   }
 
@@ -215,4 +245,19 @@ export class ProjectionRunner {
       waiter.resolve(true);
     }
   }
+}
+
+/** Own events kept at hand for one tenant; a projection that lags further reads them. */
+const freshMax = 5_000;
+
+/** The own events that follow the position without a gap; older ones are forgotten. */
+function takeFresh(loop: Loop, from: Position, limit: number): RecordedEvent[] {
+  const events: RecordedEvent[] = [];
+  for (let next = from + 1; events.length < limit; next++) {
+    const event = loop.fresh.get(next as Position);
+    if (!event) break;
+    events.push(event);
+  }
+  for (const position of loop.fresh.keys()) if (position <= from + events.length) loop.fresh.delete(position);
+  return events;
 }

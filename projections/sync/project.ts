@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import type { CollectionId, DeviceKey, ItemId, StreamName, TenantId } from '../../domain/shared/ids.ts';
 import { parseSyncStream } from '../../domain/shared/streams.ts';
 import { type ConversationState, evolve, type Held } from '../../domain/sync/state.ts';
@@ -16,8 +17,20 @@ interface Conversation {
   readonly held: Map<ItemId, Held | null>;
 }
 
-/** Conversations and what devices hold, folded from the conversations' streams. */
+interface Folded {
+  readonly state: ConversationState;
+  readonly revision: number;
+}
+
+const foldedMax = 10_000;
+
+/**
+ * Conversations and what devices hold, folded from the conversations' streams. The last states are kept at hand: a
+ * state is made by the stream up to its revision and nothing else, so one that fits is right whatever became of the
+ * rows.
+ */
 export function syncView(): Projection {
+  const folded = new LRUCache<string, Folded>({ max: foldedMax });
   return {
     name: 'sync',
     version: 1,
@@ -31,7 +44,20 @@ export function syncView(): Projection {
         }
       }
       if (page.size === 0) return undefined;
-      await loadStates(trx, tenant, page);
+      const unknown = new Map(page);
+      const seen = new Set<StreamName>();
+      for (const { stream, revision } of events) {
+        const conversation = page.get(stream);
+        if (!conversation || seen.has(stream)) continue;
+        seen.add(stream);
+        const before = folded.get(`${tenant}/${stream}`);
+        if (revision !== 0 && before?.revision !== revision - 1) continue;
+        unknown.delete(stream);
+        if (revision === 0 || !before) continue;
+        conversation.state = before.state;
+        conversation.revision = before.revision;
+      }
+      if (unknown.size > 0) await loadStates(trx, tenant, unknown);
       for (const event of events) {
         const conversation = page.get(event.stream);
         if (!conversation || event.type === 'Forgotten') continue;
@@ -47,6 +73,9 @@ export function syncView(): Projection {
       }
       await writeHeld(trx, tenant, [...page.values()]);
       await writeStates(trx, tenant, [...page.values()]);
+      for (const [stream, { state, revision }] of page) {
+        if (state) folded.set(`${tenant}/${stream}`, { state, revision });
+      }
       return undefined;
     },
   };

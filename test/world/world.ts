@@ -2,7 +2,7 @@
  * The engine without transport: a log in memory, read models in a real PostgreSQL, people with their default folders.
  * Specs and the simulator talk to its Sync handler as a phone would, in WBXML.
  */
-import { Kysely, PostgresDialect } from 'kysely';
+import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { CommandAnswer } from '../../adapters/activesync/request.ts';
 import type { Session } from '../../adapters/activesync/session.ts';
@@ -22,6 +22,7 @@ import type { EventLog } from '../../adapters/event-log/port.ts';
 import { accountIdFrom, deviceKeyFrom, tenantOf } from '../../adapters/ids.ts';
 import { ItemBodies } from '../../adapters/items/bodies.ts';
 import type { ItemRequest, ItemResult } from '../../adapters/items/item-commands.ts';
+import { createKysely } from '../../adapters/postgres/kysely.ts';
 import { buildEngine, type Engine, engineProjections } from '../../api/engine.ts';
 import { defaultCollection, defaultFolders } from '../../api/services/default-folders.ts';
 import { decideFolders } from '../../domain/folder/decide.ts';
@@ -72,7 +73,7 @@ export class World {
       events: eventRegistry(itemEvents, syncEvents),
     });
     this.store = bodies.over(stored);
-    this.db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool: options.pool }) });
+    this.db = createKysely<AnyDatabase>(options.pool);
     this.runner = new ProjectionRunner({
       db: this.db,
       store: this.store,

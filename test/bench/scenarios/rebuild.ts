@@ -2,7 +2,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Kysely, PostgresDialect } from 'kysely';
 import type pg from 'pg';
 import { keyRing } from '../../../adapters/crypto/key-ring.ts';
 import { masterKey } from '../../../adapters/crypto/master-key.ts';
@@ -13,6 +12,7 @@ import { createEventStore } from '../../../adapters/event-log/event-store.ts';
 import { postgresEventLog } from '../../../adapters/event-log/postgres/log.ts';
 import { accountIdFrom, collectionIdFrom, commandIdFrom, itemIdFrom } from '../../../adapters/ids.ts';
 import { startEmbeddedPostgres } from '../../../adapters/postgres/embedded.ts';
+import { createKysely } from '../../../adapters/postgres/kysely.ts';
 import { migrate } from '../../../adapters/postgres/migrate.ts';
 import { migrations } from '../../../adapters/postgres/migrations/index.ts';
 import { createPool } from '../../../adapters/postgres/pool.ts';
@@ -57,7 +57,7 @@ export async function* rebuild({ quick }: { readonly quick: boolean }): AsyncGen
     );
     await pool.query('analyze');
     const runner = new ProjectionRunner({
-      db: new Kysely({ dialect: new PostgresDialect({ pool }) }),
+      db: createKysely(pool),
       store: storeOn(pool),
       projections: [itemView(ring(pool), itemFacts)],
       pageSize,
