@@ -38,7 +38,9 @@ beforeAll(async () => {
   ({ pool } = await freshDatabase());
   db = new Kysely<AnyDatabase>({
     dialect: new PostgresDialect({ pool }),
-    log: ({ query }) => sent.push({ sql: query.sql, parameters: query.parameters }),
+    log: ({ query }) => {
+      sent.push({ sql: query.sql, parameters: query.parameters });
+    },
   });
   sent = [];
   // Written in any order, as over years, so that neighbours in a folder are none on the disk.

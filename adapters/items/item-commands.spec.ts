@@ -47,7 +47,7 @@ beforeEach(() => {
   });
 });
 
-const request = (item: string, command: ItemRequest['command'], id: string, actor = phone): ItemRequest => ({
+const request = (item: string, command: ItemRequest['command'], id: string, actor: Actor = phone): ItemRequest => ({
   item: item as ItemId,
   kind: 'contact',
   commandId: commandIdFrom([id]),
@@ -64,7 +64,7 @@ const patch = (set: object, base: number | null = null): ItemCommand => ({
   rule: 'serverWins',
   patch: { set, cleared: [] },
 });
-const change = (item: string, set: object, id: string, base: number | null = null, actor = phone) =>
+const change = (item: string, set: object, id: string, base: number | null = null, actor: Actor = phone) =>
   request(item, patch(set, base), id, actor);
 const remove = (item: string, id: string) => request(item, { do: 'remove', base: null, rule: 'serverWins' }, id);
 
@@ -138,7 +138,7 @@ describe('a batch sent again', () => {
     await items.execute(tenant, [add('b', 'setup b'), add('c', 'setup c')]);
   });
   const essence = (results: Awaited<ReturnType<ItemCommands['execute']>>) =>
-    results.map(({ decision, state, revision }) => ({ decision, state, revision }));
+    results.map(({ decision, state, revision, position }) => ({ decision, state, revision, position }));
 
   it('is answered as the first time, and stores nothing', async () => {
     const first = await items.execute(tenant, batch());
@@ -161,10 +161,16 @@ describe('a batch sent again', () => {
 
   it('keeps a lost conflict lost, and keeps it once', async () => {
     await items.execute(tenant, [change('b', { company: 'Vidde AS' }, 'o1', null, office)]);
+    const both = () => change('b', { company: 'Hav AS', jobTitle: 'Sjef' }, '5', 0);
+    const two = await items.execute(tenant, [both()]);
+    expect(two[0]?.decision).toMatchObject({ events: [{}, {}] });
+    expect(essence(await items.execute(tenant, [both()]))).toEqual(essence(two));
     const first = await items.execute(tenant, batch());
     expect(first[1]?.decision).toMatchObject({ conflict: 'client' });
     expect(essence(await items.execute(tenant, batch()))).toEqual(essence(first));
-    expect(await types('b')).toEqual(['ContactAdded', 'ContactChanged', 'ContactConflictKept']);
+    // The second command wanted the same for the company, and lost the same.
+    const events = ['ContactAdded', 'ContactChanged', 'ContactChanged', 'ContactConflictKept'];
+    expect(await types('b')).toEqual(events);
   });
 
   it.each([1, 2])(

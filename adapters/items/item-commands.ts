@@ -40,7 +40,7 @@ export interface ItemResult {
   readonly state: ItemState | null;
   /** The revision of the stream's last event then. */
   readonly revision: number;
-  /** Where the command's last event stands; 0 when it made none now. */
+  /** Where the command's last event stands, now or then; 0 when it made none. */
   readonly position: Position;
   readonly repeated: boolean;
 }
@@ -165,7 +165,8 @@ export class ItemCommands {
     const after = before.concat(
       events.map((event, index) => ({ ...event, revision: base + index, actor: request.actor })),
     );
-    const position = (repeated ? (page.events[first]?.position ?? 0) : 0) as Position;
+    const last = page.events.findLast((event) => event.meta.commandId === request.commandId);
+    const position = last?.position ?? (0 as Position);
     const result = { decision, ...outcome(after), position, repeated };
     return { request, page, writes: !repeated && events.length > 0, result };
   }
