@@ -91,7 +91,7 @@ async function* onFreshServer(
   scenario: Scenario,
   { keep, profile, ...settings }: Settings & { keep: boolean; profile?: string },
 ): AsyncGenerator<Result> {
-  const stage = await Stage.open({
+  const opening = Stage.open({
     users: scenario.users(settings),
     office: scenario.office,
     exactRows: !settings.quick,
@@ -99,13 +99,25 @@ async function* onFreshServer(
     keep,
   });
   // A bench that is given up leaves no server and no database behind.
-  const giveUp = (): void => void stage.close().finally(() => process.exit(130));
+  const giveUp = (): void => {
+    opening
+      .then((opened) => opened.close())
+      .then(
+        () => process.exit(130),
+        (error: unknown) => {
+          console.error(error);
+          process.exit(1);
+        },
+      );
+  };
   for (const signal of signals) process.once(signal, giveUp);
+  let stage: Stage | undefined;
   try {
+    stage = await opening;
     yield* scenario.run(stage, settings);
   } finally {
     for (const signal of signals) process.off(signal, giveUp);
-    await stage.close();
+    await stage?.close();
   }
 }
 

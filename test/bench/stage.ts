@@ -32,6 +32,7 @@ export class Stage implements Measured {
   readonly #office: boolean;
   readonly #directory: string;
   readonly #keep: boolean;
+  #closed: Promise<void> | undefined;
 
   private constructor(
     options: StageOptions,
@@ -93,10 +94,16 @@ export class Stage implements Measured {
     return answer.body.length > 0 ? JSON.parse(answer.body.toString()) : undefined;
   }
 
-  async close(): Promise<void> {
-    await this.pool.end();
-    await this.transport.close();
+  /** Once, however often it is asked for. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     await this.server.stop();
+    await this.transport.close();
+    await this.pool.end();
     if (!this.#keep) await rm(this.#directory, { recursive: true, force: true });
   }
 }
