@@ -50,6 +50,10 @@ const port = 5432;
 const user = 'mobilesync';
 const database = 'mobilesync';
 const ownerLock = 0x6d73_6f77;
+/** Recovery after a crash reads what was written since the last checkpoint. */
+const takeOverWithinMs = 60_000;
+/** What a killed server leaves behind ends by itself. */
+const dyingWithinMs = 10_000;
 
 /**
  * Starts the server, or takes over the one a crashed process left running, and makes the database when missing.
@@ -68,10 +72,21 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   await configure(cluster, host, options);
   await ownedFile(logFile, as);
 
-  let reused = await running(cluster, as);
-  if (!reused) reused = (await start(cluster, logFile, as)) === 'was running';
   const connection = { host, port, user, password, database };
-  let owner = await own({ ...connection, database: 'postgres' }, dataDir);
+  let reused = false;
+  let owner: pg.Client;
+  for (const begunMs = Date.now(); ; ) {
+    try {
+      reused = (await running(cluster, as)) || (await start(cluster, logFile, as)) === 'was running';
+      owner = await own({ ...connection, database: 'postgres' }, dataDir);
+      break;
+    } catch (error) {
+      // A server killed just now still looks alive until its parent has noticed, and one that recovers lets nobody in.
+      const waitMs = isUnreachable(error) ? takeOverWithinMs : isInTheWay(error) ? dyingWithinMs : 0;
+      if (Date.now() - begunMs > waitMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
   await makeDatabase(owner);
 
   let stopping = false;
@@ -124,7 +139,12 @@ export async function runningEmbeddedPostgres(dataDir: string): Promise<Embedded
   const password = (await readFile(path.join(dataDir, 'postgres.password'), 'utf8')).trim();
   const connection = { host, port, user, password, database };
   const client = new pg.Client({ ...connection, database: 'postgres', application_name: 'mobilesync look' });
-  await client.connect();
+  try {
+    await client.connect();
+  } catch (error) {
+    if (isUnreachable(error)) return undefined;
+    throw error;
+  }
   try {
     // Taken for the moment of the look alone, which an owner that starts just then waits for.
     const { rows } = await client.query('select pg_try_advisory_lock($1) as free', [ownerLock]);
@@ -222,6 +242,18 @@ async function start(cluster: string, logFile: string, as: ServerUser): Promise<
     const tail = (await readFile(logFile, 'utf8')).slice(-2_000);
     throw new Error(`the embedded PostgreSQL did not start: ${(error as Error).message}\n${tail}`, { cause: error });
   }
+}
+
+/** Nobody listens, or the server starts, stops or has just died. */
+function isUnreachable(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: string };
+  if (code === undefined) return message === 'Connection terminated unexpectedly';
+  return ['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', '57P01', '57P02', '57P03'].includes(String(code));
+}
+
+/** The processes of a server whose head was killed have not all ended yet; the server's log says so. */
+function isInTheWay(error: unknown): boolean {
+  return /pre-existing shared memory block|"postmaster\.pid" already exists/.test((error as Error).message);
 }
 
 /** Holds the directory for as long as the returned connection lives. */
