@@ -101,6 +101,7 @@ export function buildEngine(options: EngineOptions): Engine {
     longBodies: (tenant, item, fields) => (bodies.hasNamed(fields) ? bodies.inflate(tenant, item, fields) : undefined),
     commandId: commandIdFrom,
     nonce: randomUUID,
+    movedSince: (tenant, collection, position) => heads.movedSince(tenant, collection, position),
     folderHead: (tenant, collection) => heads.peek(tenant, collection) ?? heads.head(tenant, collection),
     onForgedKey: options.onForgedKey ?? (() => {}),
     onWithheld: options.onWithheld ?? (() => {}),

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Account } from '../../domain/account/state.ts';
 import type { Clock } from '../clock.ts';
@@ -24,7 +24,7 @@ const ttlMs = 10 * 60_000;
  * observer of time nothing, since nobody outside can compute or steer it.
  */
 export function rememberedCheck(inner: PasswordCheck, clock: Clock, max = 20_000): RememberedCheck {
-  const key = randomBytes(32);
+  const key = createSecretKey(randomBytes(32));
   const rightUntilMs = new LRUCache<string, number>({ max });
   const running = new Map<string, Promise<boolean>>();
   const fingerprint = (account: Account | undefined, password: string) => {

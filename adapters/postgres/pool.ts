@@ -55,5 +55,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     types,
   });
   pool.on('error', options.onError);
+  // Also while it is in use: its statement fails by itself, and nobody else listens to the connection.
+  pool.on('connect', (client) => client.on('error', options.onError));
   return pool;
 }

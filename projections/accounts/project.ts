@@ -25,14 +25,14 @@ export function accountsView(): Projection {
     migrations: [accountsMigration],
     async project(trx, tenant, events) {
       const changes = new Map<AccountId, Change>();
-      const touched = new Map<string, Position>();
+      const touched = new Map<string, readonly Position[]>();
       for (const event of events) {
         const account = idOfStream(event.stream, 'account');
         if (!account) continue;
         const change = changes.get(account) ?? emptyChange(account);
         changes.set(account, change);
         fold(change, event);
-        touched.set(accountTopic(account), event.position);
+        touched.set(accountTopic(account), [event.position]);
       }
       if (changes.size === 0) return undefined;
       await write(trx, tenant, [...changes.values()]);

@@ -22,11 +22,11 @@ export function devicesView(): Projection {
     async project(trx, tenant, events) {
       /** The last word on each device: null is gone. */
       const pairings = new Map<DeviceKey, Pairing | null>();
-      const touched = new Map<string, Position>();
+      const touched = new Map<string, readonly Position[]>();
       for (const recorded of events) {
         const device = idOfStream(recorded.stream, 'device');
         if (!device) continue;
-        touched.set(deviceTopic(device), recorded.position);
+        touched.set(deviceTopic(device), [recorded.position]);
         const event = { type: recorded.type, data: recorded.data } as DeviceEvent;
         if (event.type === 'DevicePaired') {
           const { account, deviceId } = event.data;

@@ -25,11 +25,11 @@ export function foldersView(): Projection {
     async project(trx, tenant, events) {
       const changes = new Map<string, Change>();
       const forgotten = new Set<AccountId>();
-      const touched = new Map<string, Position>();
+      const touched = new Map<string, readonly Position[]>();
       for (const recorded of events) {
         const account = idOfStream(recorded.stream, 'folders');
         if (!account) continue;
-        touched.set(foldersTopic(account), recorded.position);
+        touched.set(foldersTopic(account), [recorded.position]);
         if (recorded.type === 'Forgotten') {
           forgotten.add(account);
           continue;

@@ -165,7 +165,7 @@ describe('the item view', () => {
     await world.settle(email);
     const touched = new Map<string, Position>();
     const told = world.runner.projected.subscribe((page) => {
-      for (const [topic, position] of page.touched) touched.set(topic, position);
+      for (const [topic, positions] of page.touched) touched.set(topic, positions.at(-1) as Position);
     });
     const position = await move('a', others);
     await world.settle(email);

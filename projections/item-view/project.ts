@@ -119,7 +119,7 @@ async function write(
   keys: KeyRing,
   drafts: readonly Draft[],
 ): Promise<Touched> {
-  const touched = new Map<string, Position>();
+  const touched = new Map<string, Position[]>();
   if (drafts.length === 0) return touched;
   const live = drafts.filter((draft) => draft.fields);
   // The key may have been destroyed since the event was read: then the item goes as it came.
@@ -135,7 +135,9 @@ async function write(
     fields && contents[index] === null ? { ...row, deleted: true } : row,
   );
   for (const row of rows) {
-    touched.set(row.collection, Math.max(row.position, touched.get(row.collection) ?? 0) as Position);
+    const positions = touched.get(row.collection);
+    if (positions) positions.push(row.position);
+    else touched.set(row.collection, [row.position]);
   }
   await sql`
     insert into item_view
@@ -157,5 +159,6 @@ async function write(
       deleted = excluded.deleted, current = excluded.current, content = excluded.content,
       ends_at = excluded.ends_at, open = excluded.open
   `.execute(trx);
+  for (const positions of touched.values()) positions.sort((a, b) => a - b);
   return touched;
 }

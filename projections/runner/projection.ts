@@ -14,8 +14,11 @@ export interface Migration {
   up(db: Kysely<AnyDatabase>): Promise<void>;
 }
 
-/** What the page changed, for those who wait: topics (a collection, an account's folders) and their last position. */
-export type Touched = ReadonlyMap<string, Position>;
+/**
+ * What the page changed, for those who wait: topics (a collection, an account's folders), and the positions at which
+ * their rows now stand, in order; at least one.
+ */
+export type Touched = ReadonlyMap<string, readonly Position[]>;
 
 export interface Projection {
   /** Name of its checkpoint. */

@@ -65,7 +65,7 @@ function journal(name = 'journal', version = 1): Journal {
       }
       this.pages.push(page.map(({ position }) => position));
       await this.during(page);
-      return new Map(page.map(({ stream, position }) => [stream, position]));
+      return new Map(page.map(({ stream, position }) => [stream, [position]]));
     },
   };
 }
@@ -137,7 +137,7 @@ describe('a runner', () => {
     const position = await note('first', 'notes-b');
     expect(await it.waitFor(tenant, position, 5_000)).toBe(true);
     expect(told).toMatchObject([{ tenant, position, isByOther: false }]);
-    expect([...(told[0]?.touched ?? [])]).toEqual([['notes-b', position]]);
+    expect([...(told[0]?.touched ?? [])]).toEqual([['notes-b', [position]]]);
     expect(told[0]?.events.map(({ type }) => type)).toEqual(['Noted']);
   });
 

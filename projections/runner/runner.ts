@@ -220,12 +220,12 @@ export class ProjectionRunner {
     const to = (events.at(-1) as RecordedEvent).position;
     const behind = this.#options.projections.filter(({ name }) => (positions.get(name) as Position) < to);
     return await this.#options.db.transaction().execute(async (trx: Transaction<AnyDatabase>) => {
-      const touched = new Map<string, Position>();
+      const touched = new Map<string, readonly Position[]>();
       for (const projection of behind) {
         const from = positions.get(projection.name) as Position;
         const news = events[0] && events[0].position > from ? events : events.filter((event) => event.position > from);
-        for (const [topic, position] of (await projection.project(trx, tenant, news)) ?? []) {
-          touched.set(topic, Math.max(position, touched.get(topic) ?? 0) as Position);
+        for (const [topic, positions] of (await projection.project(trx, tenant, news)) ?? []) {
+          touched.set(topic, positions);
         }
       }
       const moves = behind.map(({ name, version }) => ({ name, version, from: positions.get(name) as Position }));

@@ -45,7 +45,7 @@ export function writeBackIntents(): Projection {
       await insert(trx, tenant, wanted);
       await settle(trx, tenant, settled);
       const last = wanted.at(-1);
-      return last ? new Map([[writeBackTopic, last.event.position as Position]]) : undefined;
+      return last ? new Map([[writeBackTopic, [last.event.position as Position]]]) : undefined;
     },
   };
 }

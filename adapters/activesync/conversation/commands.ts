@@ -50,6 +50,12 @@ export interface CommandsDeps {
   readonly now: () => Instant;
   /** The position of the folder's last change that the view shows. */
   readonly folderHead: (tenant: TenantId, collection: CollectionId) => Position | Promise<Position>;
+  /** The positions of the folder's rows that moved after the given one, where memory knows them all. */
+  readonly movedSince: (
+    tenant: TenantId,
+    collection: CollectionId,
+    position: Position,
+  ) => readonly Position[] | undefined;
 }
 
 export interface CommandsInput {

@@ -6,11 +6,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Folder } from '../../../domain/folder/state.ts';
 import type { DomainEvent, EventMeta } from '../../../domain/shared/event.ts';
-import type { Instant, ItemId } from '../../../domain/shared/ids.ts';
+import type { Instant, ItemId, Position } from '../../../domain/shared/ids.ts';
 import { recognise, standpoint as standpointOf } from '../../../domain/sync/decide.ts';
 import { type SyncOptions, syncEvent } from '../../../domain/sync/events.ts';
 import { formatKey, parseKey } from '../../../domain/sync/key.ts';
-import type { ConversationState, Held } from '../../../domain/sync/state.ts';
+import { anyConfig, type ConversationState, type Held } from '../../../domain/sync/state.ts';
 import type { DomainWrite } from '../../event-log/event-store.port.ts';
 import { SubjectErased } from '../../event-log/event-store.ts';
 import { AppendRejected } from '../../event-log/port.ts';
@@ -18,7 +18,7 @@ import { ItemContended } from '../../items/item-commands.ts';
 import type { ItemClass } from '../classes/port.ts';
 import { actorOf, conversationOf, itemsOf, type Session } from '../session.ts';
 import { syncStatus } from '../status.ts';
-import { type Changes, type ChangesDeps, changes, configOf, type ServerCommand } from './changes.ts';
+import { type Changes, type ChangesDeps, type ChangesQuery, changes, configOf, type ServerCommand } from './changes.ts';
 import {
   type ClientCommand,
   type CommandResponse,
@@ -229,7 +229,8 @@ async function answer(
   const collection = itemsOf(folder);
   const { windowSize } = request;
   const query = { id, conversation, standpoint, own, ownVersions, stale, collection, filter, renderer, windowSize };
-  const found = request.getChanges ? await findChanges(deps, query, done.ops.length > 0) : undefined;
+  const look = request.getChanges ? await findChanges(deps, query, done.ops.length > 0) : undefined;
+  const found = look?.found;
   for (const { item, reason } of found?.withheld ?? []) deps.onWithheld(id, item, reason);
 
   const isOptionsNews = request.options !== undefined && !isDeepStrictEqual(request.options, state.options);
@@ -263,6 +264,7 @@ async function answer(
   try {
     const appended = await deps.conversations.appendAfter(id, conversation, writes, [event], meta);
     if (!appended) return null;
+    if (look && !found) appended.conversation.checked = { key: issued, position: look.position, config: look.config };
     // An Add that is here already may have been edited since it was first sent.
     if (appended.repeated) await onRepeated?.();
   } catch (error) {
@@ -279,31 +281,37 @@ async function answer(
   };
 }
 
+/** What the look at the folder gave; without `found` nothing is new, and was not up to `position`. */
+interface Look {
+  readonly found?: Changes;
+  readonly position: Position;
+  readonly config: string;
+}
+
 /**
- * Looks for changes, unless memory knows that there are none: nothing in the folder moved since it was last looked at
- * for this key and these options.
+ * Looks for changes, unless memory knows that there are none: since the folder was last looked at for this key and
+ * these options nothing moved in it but what the device itself did.
  */
-async function findChanges(
-  deps: ExchangeDeps,
-  query: Parameters<typeof changes>[1],
-  hasOwn: boolean,
-): Promise<Changes | undefined> {
-  const { conversation, standpoint, stale } = query;
+async function findChanges(deps: ExchangeDeps, query: ChangesQuery, hasOwn: boolean): Promise<Look> {
+  const { conversation, standpoint, stale, collection } = query;
+  const { tenant } = query.id;
   const config = configOf(query);
-  const head = await deps.folderHead(query.id.tenant, query.collection);
-  const { checked } = conversation;
-  const looked =
-    checked && checked.key === standpoint.base && checked.config === config
-      ? checked.position
-      : standpoint.cursor.config === config
-        ? standpoint.cursor.position
-        : undefined;
-  if (looked !== undefined && looked >= head && stale.size === 0) return undefined;
+  const head = await deps.folderHead(tenant, collection);
+  const { checked, own } = conversation;
+  const isChecked = checked && checked.key === standpoint.base && checked.config === config;
+  const { cursor } = standpoint;
+  const isRead = cursor.config === config || cursor.config === anyConfig;
+  const position = isChecked ? checked.position : isRead ? cursor.position : undefined;
+  if (position !== undefined && stale.size === 0) {
+    const moved = position >= head ? [] : deps.movedSince(tenant, collection, position);
+    const mine = own.get(standpoint.base);
+    if (moved?.every((one) => mine?.has(one))) return { position, config };
+  }
   const found = await changes(deps, query);
   if (found.commands.length === 0 && !found.moreAvailable && !hasOwn) {
     conversation.checked = { key: standpoint.base, position: found.cursor.position, config: found.cursor.config };
   }
-  return found;
+  return { found, position: found.cursor.position, config: found.cursor.config };
 }
 
 /** A key from further back: what it stood for becomes the beginning of a new epoch. Null when overtaken. */

@@ -1,13 +1,13 @@
 /** The check in a sync key: an HMAC under the server's key over who the key was issued to. */
-import { createHmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type { KeyCheck } from '../../../domain/sync/key.ts';
 
 export class KeyChecks {
-  readonly #secret: Uint8Array;
+  readonly #secret: KeyObject;
 
   /** @param secret 32 bytes, the same after every restart: keys that phones hold depend on it. */
   constructor(secret: Uint8Array) {
-    this.#secret = secret;
+    this.#secret = createSecretKey(secret);
   }
 
   of(id: { device: string; collection: string }): KeyCheck {

@@ -21,7 +21,7 @@ import type { EventStore } from '../../event-log/event-store.port.ts';
 import { createEventStore } from '../../event-log/event-store.ts';
 import { memoryEventLog } from '../../event-log/memory.ts';
 import { commandIdFrom } from '../../ids.ts';
-import { type ConversationId, ConversationStore, ViewBehind } from './store.ts';
+import { type Conversation, type ConversationId, ConversationStore, ViewBehind } from './store.ts';
 
 const id: ConversationId = {
   tenant: 'demo.example' as TenantId,
@@ -111,13 +111,15 @@ describe('a conversation', () => {
 
   it('is read from the view and continued from the log, however far the view is', async () => {
     await go(conversations, reset, answered(2, 1, 'a'));
-    const expected = await conversations.load(id);
+    // What only memory knows is not there after a restart.
+    const stored = ({ own: _, ...rest }: Conversation) => rest;
+    const expected = stored(await conversations.load(id));
     for (const isFolded of [false, true]) {
       if (isFolded) await view.fold();
-      expect(await process().load(id)).toEqual(expected);
+      expect(stored(await process().load(id))).toEqual(expected);
     }
     await go(conversations, answered(3, 2, 'b'));
-    expect(await process().load(id)).toEqual(await conversations.load(id));
+    expect(stored(await process().load(id))).toEqual(stored(await conversations.load(id)));
   });
 
   it('that another process continued is not continued from memory: the loser looks again and goes on', async () => {

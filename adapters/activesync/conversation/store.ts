@@ -7,10 +7,12 @@ import type { DomainEvent, EventMeta } from '../../../domain/shared/event.ts';
 import type { AccountId, CollectionId, DeviceKey, ItemId, Position, TenantId } from '../../../domain/shared/ids.ts';
 import { accountSubject, syncStream } from '../../../domain/shared/streams.ts';
 import { heldAt, type KeyParts } from '../../../domain/sync/decide.ts';
+import type { SyncEventData } from '../../../domain/sync/events.ts';
 import { type ConversationState, evolve, type Held } from '../../../domain/sync/state.ts';
 import type { ProjectionRunner } from '../../../projections/runner/runner.ts';
 import type { SyncViewReader } from '../../../projections/sync/read.ts';
 import { type DomainWrite, type EventStore, emptyHead, type StreamHead } from '../../event-log/event-store.port.ts';
+import type { Commit } from '../../event-log/port.ts';
 
 export interface ConversationId {
   readonly tenant: TenantId;
@@ -29,6 +31,11 @@ export interface Conversation {
    * at and found to be the device's own, or hidden by its filter. Kept in memory only.
    */
   checked: { key: number; position: Position; config: string } | null;
+  /**
+   * By the key that the device comes with: positions of what it changed itself lately and knows by that key. A lost
+   * answer takes back what was changed with it. Kept in memory only.
+   */
+  readonly own: ReadonlyMap<number, ReadonlySet<Position>>;
 }
 
 export interface ConversationStoreOptions {
@@ -96,7 +103,7 @@ export class ConversationStore {
       if (row && event.revision <= row.revision) continue;
       if (event.type !== 'Forgotten') state = evolve(state, event.type, event.data).state;
     }
-    const conversation: Conversation = { state, head: page.head, position, checked: null };
+    const conversation: Conversation = { state, head: page.head, position, checked: null, own: new Map() };
     this.#cache.set(nameOf(id), conversation);
     return conversation;
   }
@@ -143,6 +150,7 @@ export class ConversationStore {
       head: outcome.heads.at(-1) ?? emptyHead,
       position: (outcome.commits.at(-1)?.position ?? conversation.position) as Position,
       checked: null,
+      own: ownAfter(conversation.own, events, positionsOf(first, outcome.commits)),
     };
     this.#cache.set(nameOf(id), next);
     return { conversation: next, repeated: outcome.commits.some(({ repeated }) => repeated) };
@@ -180,6 +188,36 @@ export class ConversationStore {
     if (await this.#options.runner.waitFor(id.tenant, conversation.position, viewWaitMs)) return;
     throw new ViewBehind();
   }
+}
+
+/** Own positions remembered for a conversation. */
+const ownMax = 128;
+
+function ownAfter(
+  own: Conversation['own'],
+  events: readonly DomainEvent[],
+  changed: readonly Position[],
+): Conversation['own'] {
+  let next = own;
+  for (const { type, data } of events) {
+    if (type === 'SyncReset') next = new Map();
+    if (type !== 'SyncAnswered') continue;
+    const { key, base } = data as SyncEventData['SyncAnswered'];
+    const known = next.get(base) ?? new Set();
+    const all = changed.length === 0 ? known : new Set([...known, ...changed].slice(-ownMax));
+    next = new Map([
+      [base, known],
+      [key, all],
+    ]);
+  }
+  return next;
+}
+
+function positionsOf(writes: readonly DomainWrite[], commits: readonly Commit[]): Position[] {
+  return writes.flatMap(({ events }, index) => {
+    const last = commits[index]?.position ?? 0;
+    return events.map((_, at) => (last - events.length + 1 + at) as Position);
+  });
 }
 
 function nameOf(id: ConversationId): string {

@@ -34,7 +34,7 @@ const touch = (position: number, collection: string = contacts, ofTenant = tenan
   projected.next({
     tenant: ofTenant,
     position: position as Position,
-    touched: new Map([[collection, position as Position]]),
+    touched: new Map([[collection, [position as Position]]]),
     events: [],
     isByOther: false,
   });

@@ -10,7 +10,7 @@ import type { ProjectionRunner } from '../../../projections/runner/runner.ts';
 
 export class FolderHeads {
   readonly #view: ItemViewReader;
-  readonly #heads: LRUCache<string, Position>;
+  readonly #heads: LRUCache<string, Head>;
   readonly #waiting = new Map<string, Set<Parked>>();
   readonly #loading = new Map<string, Loading>();
   readonly #subscription: Subscription;
@@ -21,9 +21,11 @@ export class FolderHeads {
     this.#heads = new LRUCache({ max: cachedMax });
     this.#subscription = runner.projected.subscribe(({ tenant, touched, isByOther }) => {
       if (isByOther) this.#forget(tenant);
-      for (const [topic, position] of touched) {
+      for (const [topic, positions] of touched) {
         const name = nameOf(tenant, topic);
-        if (this.#heads.has(name)) this.#heads.set(name, position);
+        const position = positions.at(-1) as Position;
+        const known = this.#heads.get(name);
+        if (known) this.#heads.set(name, movedTo(known, positions));
         const loading = this.#loading.get(name);
         if (loading) loading.moved = position;
         for (const parked of [...(this.#waiting.get(name) ?? [])]) parked.wake();
@@ -37,13 +39,20 @@ export class FolderHeads {
   }
 
   peek(tenant: TenantId, collection: CollectionId): Position | undefined {
-    return this.#heads.get(nameOf(tenant, collection));
+    return this.#heads.get(nameOf(tenant, collection))?.position;
+  }
+
+  /** The positions of the folder's rows that moved after the given one; undefined when that is not known any more. */
+  movedSince(tenant: TenantId, collection: CollectionId, position: Position): readonly Position[] | undefined {
+    const head = this.#heads.get(nameOf(tenant, collection));
+    if (!head || position < head.since) return undefined;
+    return head.moved.filter((moved) => moved > position);
   }
 
   async head(tenant: TenantId, collection: CollectionId): Promise<Position> {
     const name = nameOf(tenant, collection);
     const known = this.#heads.get(name);
-    if (known !== undefined) return known;
+    if (known) return known.position;
     const loading = this.#loading.get(name) ?? this.#load(name, tenant, collection);
     return await loading.head;
   }
@@ -59,7 +68,7 @@ export class FolderHeads {
         }
         // A change that came while the view was asked counts more than its answer.
         const head = Math.max(stored, loading.moved) as Position;
-        this.#heads.set(name, head);
+        this.#heads.set(name, { position: head, since: head, moved: [] });
         return head;
       } finally {
         this.#loading.delete(name);
@@ -108,6 +117,24 @@ export class FolderHeads {
       if (name.startsWith(prefix)) for (const parked of [...waiting]) parked.wake();
     }
   }
+}
+
+interface Head {
+  readonly position: Position;
+  /** All rows that moved after `since`, by their positions. */
+  readonly since: Position;
+  readonly moved: readonly Position[];
+}
+
+/** Moves of one folder that are remembered. */
+const movedMax = 64;
+
+function movedTo(head: Head, positions: readonly Position[]): Head {
+  const all = [...head.moved, ...positions];
+  const position = all.at(-1) as Position;
+  if (all.length <= movedMax) return { position, since: head.since, moved: all };
+  const moved = all.slice(-movedMax);
+  return { position, since: all[all.length - movedMax - 1] as Position, moved };
 }
 
 interface Loading {

@@ -2,7 +2,7 @@
 import type { Folder } from '../../../../domain/folder/state.ts';
 import type { CollectionId, ItemId } from '../../../../domain/shared/ids.ts';
 import { standpoint as standpointOf } from '../../../../domain/sync/decide.ts';
-import type { ConversationState, Held } from '../../../../domain/sync/state.ts';
+import { anyConfig, type ConversationState, type Held } from '../../../../domain/sync/state.ts';
 import { changes, configOf } from '../../conversation/changes.ts';
 import { type ItemFilter, itemFilter } from '../../conversation/filter.ts';
 import { Renderer } from '../../conversation/renderer.ts';
@@ -58,10 +58,13 @@ async function isStill(deps: SyncDeps, { tenant }: ConversationId, view: View | 
   const { checked } = conversation;
   const config = configOf(view);
   const cursor = state.offer ? state.offer.cursor : state.cursor;
+  const isRead = cursor.config === config || cursor.config === anyConfig;
   const isChecked = checked && checked.key === base && checked.config === config;
-  const lookedAt = isChecked ? checked.position : cursor.config === config ? cursor.position : undefined;
+  const lookedAt = isChecked ? checked.position : isRead ? cursor.position : undefined;
   if (lookedAt === undefined || hasStale(state)) return false;
-  return lookedAt >= (deps.heads.peek(tenant, collection) ?? (await deps.heads.head(tenant, collection)));
+  if (lookedAt >= (deps.heads.peek(tenant, collection) ?? (await deps.heads.head(tenant, collection)))) return true;
+  const own = conversation.own.get(base);
+  return deps.heads.movedSince(tenant, collection, lookedAt)?.every((moved) => own?.has(moved)) === true;
 }
 
 function hasStale(state: ConversationState): boolean {
