@@ -45,21 +45,15 @@ function renderCollection(writer: Writer, answer: CollectionAnswer, version: Pro
   writer.element(AirSync.CollectionId, collectionId);
   writer.element(AirSync.Status, String(result.status));
   if (result.moreAvailable) writer.empty(AirSync.MoreAvailable);
-  if (result.responses.length > 0) renderResponses(writer, result, version, className);
+  if (result.responses.length > 0) renderResponses(writer, result);
   if (result.commands.length > 0) renderCommands(writer, result.commands);
   writer.close();
 }
 
-function renderResponses(
-  writer: Writer,
-  result: ExchangeResult,
-  version: ProtocolVersion,
-  className: string | undefined,
-): void {
+function renderResponses(writer: Writer, result: ExchangeResult): void {
   writer.open(AirSync.Responses);
   for (const response of result.responses) {
     writer.open(commandTag[response.do]);
-    if (version >= 140 && response.do === 'change' && className) writer.element(AirSync.Class, className);
     if (response.clientId !== undefined) writer.element(AirSync.ClientId, response.clientId);
     if (response.item !== undefined) writer.element(AirSync.ServerId, response.item);
     if (response.instanceId !== undefined) writer.element(AirSyncBase.InstanceId, response.instanceId);
