@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -28,8 +29,13 @@ interface Started {
   ready(): Promise<string>;
 }
 
-function start(env: Record<string, string> = {}, args: readonly string[] = []): Started {
-  const child = spawn(process.execPath, [main, ...args], {
+function start(
+  env: Record<string, string> = {},
+  args: readonly string[] = [],
+  program = { command: process.execPath, args: [main] },
+): Started {
+  const child = spawn(program.command, [...program.args, ...args], {
+    cwd: path.dirname(path.dirname(main)),
     env: {
       PATH: process.env.PATH,
       PORT: '0',
@@ -106,6 +112,9 @@ describe('the program', () => {
       { DATABASE_URL: 'postgres://u:hidden@127.0.0.1:1/x' },
       { TLS_CERT: main, TLS_KEY: main },
       { EVENT_LOG: 'memory' },
+      { MASTER_KEY: 'short' },
+      { MASTER_KEY: randomBytes(32).toString('base64') },
+      { DATA_DIR: path.join(main, 'below a file') },
     ];
     const all = wrong.map((env) => ({ env, started: start(env) }));
     for (const { env, started } of all) {
@@ -113,6 +122,17 @@ describe('the program', () => {
       expect([env, code, started.output.err.trim().split('\n')]).toEqual([env, 2, [expect.stringMatching(/\.$/)]]);
       expect(started.output.err).not.toContain('hidden');
     }
+  });
+
+  it('is reached by a SIGTERM that npm passes on to the shell of its script', async () => {
+    const { scripts } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
+    const started = start({ PATH: path.dirname(process.execPath) + path.delimiter + process.env.PATH }, [], {
+      command: 'sh',
+      args: ['-c', scripts.start],
+    });
+    await started.ready();
+    started.child.kill('SIGTERM');
+    expect(await started.exited).toBe(0);
   });
 
   it('explains its variables', async () => {

@@ -35,9 +35,11 @@ import { ProjectionRunner } from '../projections/runner/runner.ts';
 import { buildApp } from './app.ts';
 import { allEvents, allMigrations, allProjections } from './catalogue.ts';
 import { type Config, ConfigError, helpText, readConfig } from './config.ts';
+import { usableDataDir } from './data-dir.ts';
 import type { AppDeps } from './deps.ts';
 import { buildEngine } from './engine.ts';
 import { closeApp, listen, readTls } from './listen.ts';
+import { masterKeyFile, mustBeMasterOf } from './master-key.ts';
 import { startOffice } from './office.ts';
 import { Accounts } from './services/accounts.ts';
 import { demoPeople, ensureDemoPeople } from './services/demo.ts';
@@ -76,6 +78,7 @@ async function startAll(
     throw new ConfigError('EVENT_LOG=eventstoredb is not available yet; use postgres or memory.');
   }
   const tls = await readTls(config);
+  await usableDataDir(config);
   const masterKeyText = config.masterKey ?? (await keptSecret(config.dataDir, 'master.key', makeMasterKey)).value;
   const token = config.adminToken
     ? { value: config.adminToken, isNew: false }
@@ -88,14 +91,14 @@ async function startAll(
   const db = createKysely<unknown>(pool);
 
   const inMemory = config.eventLog === 'memory';
-  const keys = keyRing({
-    table: inMemory ? memoryKeyTable() : postgresKeyTable({ pool }),
-    master: masterKeyFromBase64(masterKeyText),
-  });
+  const master = masterKeyFromBase64(masterKeyText);
+  const keys = keyRing({ table: inMemory ? memoryKeyTable() : postgresKeyTable({ pool }), master });
   const projections = allProjections(keys);
   const done = await migrate(pool, allMigrations());
   if (done.length > 0) logger.info({ migrations: done }, 'the schema was brought up to date');
   if (inMemory) await emptyReadModels(db);
+  else
+    await mustBeMasterOf(pool, master, config.masterKey === undefined ? masterKeyFile(config.dataDir) : 'MASTER_KEY');
 
   const log = inMemory ? memoryEventLog() : postgresEventLog({ pool });
   teardown.add('the event log', () => log.close());

@@ -32,6 +32,9 @@ export interface KeyRingOptions {
   readonly maxAgeMs?: number;
 }
 
+/** What a key is called where it is wrapped: it opens under this name alone. */
+export const keyName = (tenant: TenantId, subject: SubjectId): string => `${tenant}\n${subject}`;
+
 interface UnwrappedKey {
   readonly key: KeyObject;
   readonly dataKey: DataKey;
@@ -44,10 +47,9 @@ export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 
   const cache = new LRUCache<string, UnwrappedKey>({ max: maxCached, ttl: maxAgeMs });
   // Rises with every destroy: what was read before one is not cached after it.
   let generation = 0;
-  const nameOf = (tenant: TenantId, subject: SubjectId): string => `${tenant}\n${subject}`;
 
   function wrap(tenant: TenantId, subject: SubjectId, owner: SubjectId, key: Uint8Array, ownerKey?: KeyObject) {
-    const name = nameOf(tenant, subject);
+    const name = keyName(tenant, subject);
     return { subject, owner, wrapped: ownerKey ? sealWith(ownerKey, key, `key\n${name}`) : master.wrap(key, name) };
   }
 
@@ -56,10 +58,10 @@ export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 
     const bySubject = new Map(rows.map((row) => [row.subject, row]));
     const unwrap = (subject: SubjectId): UnwrappedKey | undefined => {
       const row = bySubject.get(subject);
-      const at = known.get(subject) ?? cache.get(nameOf(tenant, subject));
+      const at = known.get(subject) ?? cache.get(keyName(tenant, subject));
       if (at) known.set(subject, at);
       if (at || !row) return at;
-      const name = nameOf(tenant, subject);
+      const name = keyName(tenant, subject);
       const owner = row.owner === subject ? undefined : unwrap(row.owner);
       if (row.owner !== subject && !owner) return undefined;
       const bytes = owner ? openWith(owner.key, row.wrapped, `key\n${name}`) : master.unwrap(row.wrapped, name);
@@ -75,7 +77,7 @@ export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 
   function cached(tenant: TenantId, subjects: Iterable<SubjectId>): Known {
     const known: Known = new Map();
     for (const subject of subjects) {
-      const key = cache.get(nameOf(tenant, subject));
+      const key = cache.get(keyName(tenant, subject));
       if (key) known.set(subject, key);
     }
     return known;
@@ -132,10 +134,10 @@ export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 
 
     async destroy(tenant, subject) {
       generation++;
-      cache.delete(nameOf(tenant, subject));
+      cache.delete(keyName(tenant, subject));
       const gone = await table.destroy(tenant, subject);
       generation++;
-      for (const one of [subject, ...gone]) cache.delete(nameOf(tenant, one));
+      for (const one of [subject, ...gone]) cache.delete(keyName(tenant, one));
     },
   };
 }

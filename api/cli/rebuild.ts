@@ -1,6 +1,5 @@
 /** `npm run rebuild -- <projection>… | --all`: read models made anew from the log, compared, and put in place. */
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { systemClock } from '../../adapters/clock.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
@@ -15,6 +14,7 @@ import type { AnyDatabase, Projection } from '../../projections/runner/projectio
 import { RebuildRefused, type RebuildReport, rebuild } from '../../projections/runner/rebuild.ts';
 import { allEvents, allProjections } from '../catalogue.ts';
 import { ConfigError } from '../config.ts';
+import { masterKeyFile, mustBeMasterOf } from '../master-key.ts';
 import {
   type CliEnvironment,
   dataDirOf,
@@ -60,7 +60,8 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
     return 0;
   }
   await mustExist(env);
-  const master = masterKeyFromBase64(env.MASTER_KEY?.trim() || (await keptMasterKey(env)));
+  const given = env.MASTER_KEY?.trim();
+  const master = masterKeyFromBase64(given || (await keptMasterKey(env)));
   const database = await connectDatabase({
     databaseUrl: env.DATABASE_URL,
     dataDir: dataDirOf(env),
@@ -72,6 +73,7 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
   const { pool } = database;
   const log = postgresEventLog({ pool });
   try {
+    await mustBeMasterOf(pool, master, given ? 'MASTER_KEY' : masterKeyFile(dataDirOf(env)));
     const db = createKysely<AnyDatabase>(pool);
     const keys = keyRing({ table: postgresKeyTable({ pool }), master });
     const store = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
@@ -134,7 +136,7 @@ async function mustBeStopped(db: Kysely<AnyDatabase>, name: string): Promise<voi
 
 /** Never makes one: another key would open nothing. */
 async function keptMasterKey(env: CliEnvironment): Promise<string> {
-  const file = path.join(dataDirOf(env), 'master.key');
+  const file = masterKeyFile(dataDirOf(env));
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {

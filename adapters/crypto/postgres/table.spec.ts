@@ -5,7 +5,7 @@ import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
 import { keyRingContract } from '../contract.ts';
 import { keyRing } from '../key-ring.ts';
 import { masterKey } from '../master-key.ts';
-import { postgresKeyTable } from './table.ts';
+import { isMasterOf, postgresKeyTable } from './table.ts';
 
 let database: FreshDatabase;
 keyRingContract('PostgreSQL', async () => {
@@ -24,4 +24,22 @@ it('a destroyed key leaves its row, when it went, and none of its bytes', async 
     { subject: 'item', owner: 'kari', wrapped: null, destroyed_at: expect.any(Date) },
     { subject: 'kari', owner: 'kari', wrapped: null, destroyed_at: expect.any(Date) },
   ]);
+});
+
+it('tells the master key of a database from another, as soon as there is a key to try it on', async () => {
+  const { pool } = await freshDatabase();
+  const [master, another] = [masterKey(randomBytes(32)), masterKey(randomBytes(32))];
+  const keys = keyRing({ table: postgresKeyTable({ pool }), master });
+  const tenant = 'wrapped.example' as TenantId;
+  expect(await isMasterOf(pool, another)).toBeUndefined();
+  const [kari, ola] = ['kari', 'ola'] as SubjectId[];
+  await keys.ensure(tenant, [
+    { subject: 'item' as SubjectId, owner: kari! },
+    { subject: 'note' as SubjectId, owner: ola! },
+  ]);
+  expect([await isMasterOf(pool, master), await isMasterOf(pool, another)]).toEqual([true, false]);
+  await keys.destroy(tenant, kari!);
+  expect([await isMasterOf(pool, master), await isMasterOf(pool, another)]).toEqual([true, false]);
+  await keys.destroy(tenant, ola!);
+  expect(await isMasterOf(pool, another)).toBeUndefined();
 });

@@ -1,7 +1,9 @@
 import type pg from 'pg';
 import type { SubjectId, TenantId } from '../../../domain/shared/ids.ts';
 import { lanes } from '../../postgres/lanes.ts';
-import type { KeyTable, WrappedKey } from '../key-ring.ts';
+import { SealBroken } from '../envelope.ts';
+import { type KeyTable, keyName, type WrappedKey } from '../key-ring.ts';
+import type { MasterKey } from '../master-key.ts';
 
 /** Rows and their owners, up to the one the master key wraps. */
 const find = {
@@ -102,4 +104,23 @@ export function postgresKeyTable({ pool }: { readonly pool: pg.Pool }): KeyTable
       return rows.map((row) => row.subject);
     },
   };
+}
+
+/**
+ * Whether `master` wrapped the keys of this database; undefined while there is none it could be tried on. All roots are
+ * wrapped by one master key, so one of them tells.
+ */
+export async function isMasterOf(pool: pg.Pool, master: MasterKey): Promise<boolean | undefined> {
+  const { rows } = await pool.query<{ tenant: TenantId; subject: SubjectId; wrapped: Uint8Array }>(
+    'select tenant, subject, wrapped from data_keys where owner = subject and wrapped is not null limit 1',
+  );
+  const [root] = rows;
+  if (!root) return undefined;
+  try {
+    master.unwrap(root.wrapped, keyName(root.tenant, root.subject));
+    return true;
+  } catch (error) {
+    if (error instanceof SealBroken) return false;
+    throw error;
+  }
 }
