@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deviceKeyFrom } from '../adapters/ids.ts';
 import { accountStream } from '../domain/account/stream.ts';
 import { startTestShell, type TestShell, testToken } from '../test/shell.ts';
+import { unavailable } from './errors.ts';
 
 let shell: TestShell;
 let officeFails = false;
@@ -15,7 +16,12 @@ beforeAll(async () => {
         },
       },
     },
-    poll: async (person) => ({ email: person.account.email, contacts: 3 }),
+    office: {
+      poll: async (person) => ({ email: person.account.email, contacts: 3 }),
+      status: async () => {
+        throw unavailable('The office is away.');
+      },
+    },
     locateItem: async (item) => {
       const person = await shell.accounts.find('kari@demo.example');
       return item === 'a1' ? { tenant: person!.tenant, stream: accountStream(person!.account.id) } : undefined;
@@ -185,6 +191,11 @@ describe('the admin API', () => {
     expect((await admin('POST', '/accounts/kari@demo.example/poll', '', json)).status).toBe(200);
     const large = JSON.stringify({ email: 'a@demo.example', password: 'x'.repeat(1_100_000) });
     expect((await admin('POST', '/accounts', large, { 'content-type': 'application/json' })).status).toBe(413);
+  });
+
+  it('says that the office does not serve, where it was needed for the answer', async () => {
+    const answer = await admin('GET', '/accounts/kari@demo.example/office');
+    expect(answer).toEqual({ status: 503, body: { error: 'unavailable', message: 'The office is away.' } });
   });
 
   it('polls a connected account, and says why it cannot otherwise', async () => {

@@ -12,6 +12,18 @@ import type { SignInService } from './services/sign-in.ts';
 /** One question of readiness: resolves when the part works, rejects with a reason an operator understands. */
 export type ReadyCheck = () => Promise<void>;
 
+/** An account's office, for administrators; each answer is JSON. */
+export interface OfficeAdministration {
+  /** Crawls and write-back: when, with what outcome, what waits. */
+  status(person: Person): Promise<Record<string, unknown>>;
+  /** Crawls the person's office data now; answers with counts. */
+  poll(person: Person): Promise<Record<string, unknown>>;
+  /** Waits until the person's write-back queue is empty; answers with what is left. */
+  writeback(person: Person): Promise<Record<string, unknown>>;
+  /** What suspended crawls miss is really gone. Answers with how many crawls that released. */
+  confirmShrink(person: Person): Promise<Record<string, unknown>>;
+}
+
 export interface AppDeps {
   readonly logger: Logger;
   readonly tls?: { readonly cert: string; readonly key: string };
@@ -37,8 +49,6 @@ export interface AppDeps {
   readonly conversations?: (person: Person, device: DeviceKey) => Promise<readonly Record<string, unknown>[]>;
   /** Where an item's stream is; undefined for an item nobody has. */
   readonly locateItem?: (item: string) => Promise<{ tenant: TenantId; stream: StreamName } | undefined>;
-  /** Crawls the person's office data now; answers with counts. */
-  readonly poll?: (person: Person) => Promise<Record<string, unknown>>;
-  /** Waits until the person's write-back queue is empty; answers with what is left. */
-  readonly writeback?: (person: Person) => Promise<Record<string, unknown>>;
+  /** What of it this process can do; nothing where it does not speak to an office. */
+  readonly office?: Partial<OfficeAdministration>;
 }

@@ -29,6 +29,9 @@ const words: Readonly<Record<number, string>> = {
   503: 'unavailable',
 };
 
+/** To be thrown: what is asked for cannot be had just now. The message is told. */
+export const unavailable = (message: string): Error => Object.assign(new Error(message), { statusCode: 503 });
+
 /** What a client did wrong is told; what went wrong here is logged and named by the request's id. */
 export function onError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (hasZodFastifySchemaValidationErrors(error)) {

@@ -221,8 +221,7 @@ async function startAll(
       const rows = await engine.syncView.conversations(person.tenant, device);
       return rows.map(({ collection, revision, state }) => ({ collection, revision, ...state }));
     },
-    poll: (person) => office.poll(person),
-    writeback: (person) => office.writeback(person),
+    office,
     locateItem: async (item) => {
       for (const { tenant } of await store.tenants()) {
         const row = (await engine.itemView.locate(tenant, [item as ItemId])).get(item as ItemId);

@@ -7,6 +7,7 @@ import type { Folders } from '../adapters/activesync/deps.ts';
 import type { Clock } from '../adapters/clock.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import type { Logger } from '../adapters/log/logger.ts';
+import { OfficeError } from '../adapters/office/errors.ts';
 import type { OfficeSystem } from '../adapters/office/port.ts';
 import { create24SevenOffice } from '../adapters/office-24sevenoffice/office.ts';
 import { vendorUrls } from '../adapters/office-24sevenoffice/services.ts';
@@ -18,7 +19,8 @@ import type { AccountsReader } from '../projections/accounts/read.ts';
 import type { DevicesReader } from '../projections/devices/read.ts';
 import type { AnyDatabase } from '../projections/runner/projection.ts';
 import type { ProjectionRunner } from '../projections/runner/runner.ts';
-import type { AppDeps } from './deps.ts';
+import type { OfficeAdministration } from './deps.ts';
+import { unavailable } from './errors.ts';
 import type { Directory } from './services/directory.ts';
 
 export interface OfficeOptions {
@@ -39,7 +41,7 @@ export interface OfficeOptions {
   readonly inlineBodies?: InlineBodies;
 }
 
-export interface Office extends Required<Pick<AppDeps, 'poll' | 'writeback'>> {
+export interface Office extends OfficeAdministration {
   readonly sync: OfficeSync;
   /** Crawls these people's data before the server says that it is ready. */
   pollFirst(emails: readonly string[]): Promise<void>;
@@ -91,10 +93,40 @@ export function startOffice(options: OfficeOptions): Office {
     async writeback({ tenant, account }) {
       return { ...(await sync.loop.flush(tenant, account.id, writebackTimeoutMs)) };
     },
+    async status({ tenant, account }) {
+      const status = await reachable(sync.status(tenant, account.id));
+      const { lastPolledAt, nextPollAt, failures, last } = status.poll;
+      return {
+        poll: {
+          lastPolledAt: instantOf(lastPolledAt),
+          nextPollAt: instantOf(nextPollAt),
+          failures,
+          last: last ?? null,
+        },
+        suspended: status.suspended,
+        writeback: status.writeback,
+      };
+    },
+    async confirmShrink({ tenant, account }) {
+      return { confirmed: await reachable(sync.crawl.confirmShrink(tenant, account.id)) };
+    },
     async stop() {
       connected.unsubscribe();
       await sync.stop();
       await office.close();
     },
   };
+}
+
+const instantOf = (atMs: number | undefined): string | null =>
+  atMs === undefined ? null : new Date(atMs).toISOString();
+
+/** @throws an error of status 503 where the office does not serve. */
+async function reachable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof OfficeError) throw unavailable(`The office does not serve this account (${error.code}).`);
+    throw error;
+  }
 }

@@ -13,18 +13,18 @@ import { OfficeBaselineReader } from '../../projections/office-baseline/read.ts'
 import type { AnyDatabase, Projection } from '../../projections/runner/projection.ts';
 import type { ProjectionRunner } from '../../projections/runner/runner.ts';
 import { writeBackIntents } from '../../projections/writeback/project.ts';
-import { WriteBackQueue } from '../../projections/writeback/read.ts';
+import { type OpenIntent, WriteBackQueue } from '../../projections/writeback/read.ts';
 import type { Folders } from '../activesync/deps.ts';
 import type { Clock } from '../clock.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
 import { ItemCommands } from '../items/item-commands.ts';
 import type { Logger } from '../log/logger.ts';
 import type { OfficeSystem } from '../office/port.ts';
-import { Crawl } from './crawl.ts';
+import { Crawl, type Suspension } from './crawl.ts';
 import { ItemLocks } from './item-locks.ts';
 import type { People } from './people.ts';
 import { ownHome } from './places.ts';
-import { OfficePoller, type PolledAccount } from './poller.ts';
+import { OfficePoller, type PolledAccount, type PollStatus } from './poller.ts';
 import { OfficeSessions } from './sessions.ts';
 import { type InlineBodies, Snapshots } from './snapshots.ts';
 import { WriteBack } from './write-back.ts';
@@ -58,14 +58,25 @@ export interface OfficeSyncOptions {
   readonly nonce?: () => string;
 }
 
+type Waiting = Pick<OpenIntent, 'item' | 'kind' | 'reason'>;
+
+export interface OfficeStatus {
+  readonly poll: PollStatus;
+  readonly suspended: readonly Suspension[];
+  readonly writeback: {
+    readonly open: readonly (Waiting & { readonly attempts: number; readonly nextAt: string })[];
+    readonly refused: readonly Waiting[];
+  };
+}
+
 export interface OfficeSync {
   readonly poller: OfficePoller;
   readonly crawl: Crawl;
   readonly writeBack: WriteBack;
   readonly loop: WriteBackLoop;
   readonly queue: WriteBackQueue;
-  /** What support wants to know of an account. */
-  status(tenant: TenantId, account: AccountId): Promise<Record<string, unknown>>;
+  /** What support wants to know of an account. @throws OfficeError when it does not tell what the account shares. */
+  status(tenant: TenantId, account: AccountId): Promise<OfficeStatus>;
   start(): void;
   stop(): Promise<void>;
 }
@@ -128,7 +139,10 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
         poll: poller.status(tenant, account),
         suspended: await crawl.suspensions(tenant, account),
         writeback: {
-          open: open.map(({ item, kind, reason, attempts, next_at }) => ({ item, kind, reason, attempts, next_at })),
+          open: open.map(({ item, kind, reason, attempts, next_at }) => ({
+            ...{ item, kind, reason, attempts },
+            nextAt: new Date(next_at).toISOString(),
+          })),
           refused: refused.map(({ item, kind, reason }) => ({ item, kind, reason })),
         },
       };

@@ -253,7 +253,7 @@ describe('an office that refuses', () => {
       type: 'ContactConflictKept',
       data: { loser: 'client', lost: { set: { mobilePhone: '2' } } },
     });
-    const { writeback } = (await rig.sync.status(tenant, kari.account)) as { writeback: { refused: unknown[] } };
+    const { writeback } = await rig.sync.status(tenant, kari.account);
     expect(writeback.refused).toMatchObject([{ item, reason: 'refused as asked' }]);
     expect(await rig.sync.loop.flush(tenant, kari.account, 1_000)).toEqual({ done: true });
     expect(rig.office.calls.update).toBe(1);

@@ -42,7 +42,7 @@ function refuse(reply: FastifyReply, email: string, outcome: Exclude<AccountOutc
   return fail(reply, 409, 'name_taken', `Another account signs in as ${names}; choose another name.`);
 }
 
-const errors = { 400: errorBody, 401: errorBody, 404: errorBody, 409: errorBody, 501: errorBody };
+const errors = { 400: errorBody, 401: errorBody, 404: errorBody, 409: errorBody };
 const tags = ['accounts'];
 
 export const accountRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app, { deps }) => {
@@ -134,36 +134,4 @@ export const accountRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
       return outcome === 'done' ? reply.code(204).send(null) : unknownAccount(reply, params.email);
     },
   );
-
-  for (const [name, summary] of [
-    ['poll', "Crawl this account's office data now; answers when done, with counts"],
-    ['writeback', 'Wait until the write-back queue of this account is empty; answers with what is left'],
-  ] as const) {
-    app.post(
-      `/accounts/:email/${name}`,
-      {
-        schema: {
-          tags: ['office'],
-          summary,
-          params: accountParams,
-          response: { ...errors, 200: z.record(z.string(), z.unknown()) },
-        },
-      },
-      async ({ params }, reply) => {
-        const person = await personOr404(deps, params.email, reply);
-        if (!person) return reply;
-        if (!person.account.office) {
-          return fail(
-            reply,
-            409,
-            'no_office',
-            `${params.email} has no office; connect one with PATCH { "office": … }.`,
-          );
-        }
-        const work = deps[name];
-        if (!work) return fail(reply, 501, 'not_available', 'This process does not speak to an office.');
-        return work(person);
-      },
-    );
-  }
 };

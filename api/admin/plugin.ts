@@ -10,6 +10,7 @@ import { accountRoutes } from './accounts.ts';
 import { bearerOf } from './bearer.ts';
 import { deviceRoutes } from './devices.ts';
 import { itemRoutes } from './items.ts';
+import { officeRoutes } from './office.ts';
 
 export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { deps }) => {
   const durations = requestDurations(deps.metrics);
@@ -49,6 +50,7 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   await app.register(accountRoutes, { deps });
+  await app.register(officeRoutes, { deps });
   await app.register(deviceRoutes, { deps });
   await app.register(itemRoutes, { deps });
 };
