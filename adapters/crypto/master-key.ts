@@ -1,5 +1,4 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { createSecretKey } from 'node:crypto';
 import { keyBytes, openWith, sealWith } from './envelope.ts';
 
 /** Wraps the keys of owners. Kept outside the database: without it nothing in there can be read. */
@@ -26,17 +25,4 @@ export function masterKeyFromBase64(text: string): MasterKey {
   if (bytes.byteLength !== keyBytes || !/^[A-Za-z0-9+/_-]+=*$/.test(trimmed))
     throw new Error(`MASTER_KEY is not ${keyBytes} bytes in base64`);
   return masterKey(bytes);
-}
-
-/** The key kept in `file`, made on first use with mode 0600 and on disk before it is used. */
-export async function keptMasterKey(file: string): Promise<MasterKey> {
-  try {
-    const handle = await open(file, 'wx', 0o600);
-    await handle.writeFile(randomBytes(keyBytes).toString('base64'));
-    await handle.sync();
-    await handle.close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
-  return masterKeyFromBase64(await readFile(file, 'utf8'));
 }
