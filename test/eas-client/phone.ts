@@ -56,7 +56,8 @@ const classNames: Readonly<Record<PimKind, string>> = {
 /** More windows than any folder has: the server never comes to rest. */
 const roundsMax = 10_000;
 const retriesMax = 5;
-const provisionStatuses: readonly number[] = [142, 143, 144];
+/** A wipe is asked for (140), and what the policy is about (MS-ASCMD 2.2.2): all are told by Provision. */
+const provisionStatuses: readonly number[] = [140, 142, 143, 144];
 
 export class Phone {
   readonly client: EasClient;

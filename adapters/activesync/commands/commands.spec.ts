@@ -83,6 +83,22 @@ describe('FolderSync', () => {
     expect((await b.folderSync()).changes).toEqual([]);
   });
 
+  it('shows folders of notes from 14.0 on alone, also to a phone that changes its version', async () => {
+    const { phone } = await somebody();
+    const old = phone(121);
+    const types = (folders: readonly Element[]) => folders.map((folder) => textOf(folder, FolderHierarchy.Type)).sort();
+    expect(types((await old.folderSync()).changes)).toEqual(['7', '8', '9']);
+    expect((await old.folderSync()).changes).toEqual([]);
+    const notes = { ParentId: '0', DisplayName: 'Ideas', Type: '17' };
+    expect((await folderCommand(old, 'FolderCreate', notes)).status).toBe(10);
+    expect((await createFolder(old, 'Customers')).status).toBe(1);
+    expect((await old.folderSync()).changes).toEqual([]);
+    old.version = 140;
+    expect(types((await old.folderSync()).changes)).toEqual(['10']);
+    expect((await folderCommand(old, 'FolderCreate', notes)).status).toBe(1);
+    expect((await old.folderSync()).changes).toEqual([]);
+  });
+
   it('repeats a lost answer, serves any earlier key and refuses a forged one with 9', async () => {
     const { phone } = await somebody();
     const [a, b] = [phone(), phone()];

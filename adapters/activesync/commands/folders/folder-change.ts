@@ -21,6 +21,7 @@ import { Writer } from '../../wbxml/writer.ts';
 import { removeItems } from '../remove-items.ts';
 import { converse, type FolderDeps } from './folder-sync.ts';
 import type { HierarchyStore } from './hierarchy-store.ts';
+import { hasClass } from './shown.ts';
 
 type ChangeName = 'FolderCreate' | 'FolderUpdate' | 'FolderDelete';
 
@@ -39,7 +40,7 @@ export function folderCreateHandler(deps: FolderDeps, hierarchies: HierarchyStor
       const displayName = textOf(root, FolderHierarchy.DisplayName);
       const type = Number(textOf(root, FolderHierarchy.Type));
       const kind = kindByType.get(type);
-      if (displayName === undefined || kind === undefined) return undefined;
+      if (displayName === undefined || kind === undefined || !hasClass(session.version, kind)) return undefined;
       const collection = collectionIdFrom(session.account, `made by ${meta.commandId}`);
       return { type: 'create', folder: { collection, kind, displayName, parent: parentOf(root), wireType: type } };
     });

@@ -14,6 +14,7 @@ import { FolderHierarchy } from '../../wbxml/code-pages/index.ts';
 import { textOf } from '../../wbxml/element.ts';
 import { Writer } from '../../wbxml/writer.ts';
 import type { HierarchyStore } from './hierarchy-store.ts';
+import { shownFolders } from './shown.ts';
 
 export type FolderDeps = Pick<
   ActiveSyncDeps,
@@ -29,7 +30,7 @@ export function folderSyncHandler(deps: FolderDeps, hierarchies: HierarchyStore)
     if (!syncKey) return statusAnswer('FolderSync', folderStatus.malformed);
     const tree = await deps.folders.of(session.tenant, session.account);
     const answer = isStateless(session)
-      ? withoutState(syncKey, tree)
+      ? withoutState(syncKey, shownFolders(tree, session.version))
       : await converse(deps, hierarchies, session, syncKey, tree);
     if (answer === 'forged') return statusAnswer('FolderSync', folderStatus.invalidSyncKey);
     if (answer === 'contended') return statusAnswer('FolderSync', folderStatus.serverError);
@@ -56,11 +57,12 @@ export async function converse(
   const check = deps.keyChecks.of({ device: session.device, collection: 'hierarchy' });
   const key = syncKey === '0' ? null : parseKey(syncKey, check);
   if (key === null && syncKey !== '0') return 'forged';
+  const shown = shownFolders(tree, session.version);
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const conversation = await hierarchies.load(session);
     const isEarlier = key !== null && recogniseKey(conversation.state, key) === 'earlier';
     const earlier = isEarlier ? await hierarchies.knownAt(session, key) : null;
-    const answer = answerHierarchy(conversation.state, key, tree, earlier, own);
+    const answer = answerHierarchy(conversation.state, key, shown, earlier, own);
     if (!answer) {
       // Another process may have issued the key since this one last looked.
       if (attempt > 0) return 'forged';

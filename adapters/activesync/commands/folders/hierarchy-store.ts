@@ -19,6 +19,7 @@ import { accountSubject } from '../../../../domain/shared/streams.ts';
 import type { EventStore, RecordedEvent, StreamHead } from '../../../event-log/event-store.port.ts';
 import { emptyHead } from '../../../event-log/event-store.port.ts';
 import type { Session } from '../../session.ts';
+import { shownFolders } from './shown.ts';
 
 export interface HierarchyConversation {
   readonly state: HierarchyState | null;
@@ -86,7 +87,8 @@ export class HierarchyStore {
   }
 
   /** Whether the folders differ from what the device was told last. False for one that never asked. */
-  async isNews(session: Session, tree: FolderTree): Promise<boolean> {
+  async isNews(session: Session, all: FolderTree): Promise<boolean> {
+    const tree = shownFolders(all, session.version);
     if (this.#current.get(session.device)?.deref() === tree) return false;
     const { state } = await this.load(session);
     if (state && !isEmpty(differenceOf(offeredFolders(state), tree))) return true;
