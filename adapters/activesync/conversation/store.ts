@@ -45,6 +45,8 @@ export interface ConversationStoreOptions {
   readonly cachedMax?: number;
 }
 
+/** Ten thousand phones with four folders each: one too few, and phones that ask in turns find none of theirs. */
+const cachedDefault = 50_000;
 const viewWaitMs = 2_000;
 
 export class ConversationStore {
@@ -54,7 +56,7 @@ export class ConversationStore {
 
   constructor(options: ConversationStoreOptions) {
     this.#options = options;
-    this.#cache = new LRUCache({ max: options.cachedMax ?? 20_000 });
+    this.#cache = new LRUCache({ max: options.cachedMax ?? cachedDefault });
   }
 
   /** One exchange of a conversation at a time in this process; the log's revision guards against other processes. */
@@ -103,7 +105,7 @@ export class ConversationStore {
       if (row && event.revision <= row.revision) continue;
       if (event.type !== 'Forgotten') state = evolve(state, event.type, event.data).state;
     }
-    const conversation: Conversation = { state, head: page.head, position, checked: null, own: new Map() };
+    const conversation: Conversation = { state, head: kept(page.head), position, checked: null, own: new Map() };
     this.#cache.set(nameOf(id), conversation);
     return conversation;
   }
@@ -147,7 +149,7 @@ export class ConversationStore {
     for (const event of events) state = evolve(state, event.type, event.data).state;
     const next: Conversation = {
       state,
-      head: outcome.heads.at(-1) ?? emptyHead,
+      head: kept(outcome.heads.at(-1) ?? emptyHead),
       position: (outcome.commits.at(-1)?.position ?? conversation.position) as Position,
       checked: null,
       own: ownAfter(conversation.own, events, positionsOf(first, outcome.commits)),
@@ -227,4 +229,9 @@ function nameOf(id: ConversationId): string {
 /** The read models did not catch up in time. The client is told to try again. */
 export class ViewBehind extends Error {
   override readonly name = 'ViewBehind';
+}
+
+/** The hash that was read may be a part of a larger buffer, which would stay for as long as the hash. */
+function kept({ revision, hash }: StreamHead): StreamHead {
+  return { revision, hash: new Uint8Array(hash) };
 }
