@@ -23,10 +23,13 @@ export async function readTls(config: Config): Promise<{ cert: string; key: stri
   return tls;
 }
 
+/** Phones come back all at once after an outage; Node's 511 would turn most of them away. The kernel may hold fewer. */
+const backlogMax = 4_096;
+
 /** Answers with the base URL. @throws ConfigError for an address that cannot be listened on. */
 export async function listen(app: FastifyInstance, config: Config): Promise<string> {
   try {
-    await app.listen({ host: config.host, port: config.port });
+    await app.listen({ host: config.host, port: config.port, backlog: backlogMax });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') throw new ConfigError(`PORT ${config.port} is in use already; choose another.`);
