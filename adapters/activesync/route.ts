@@ -2,6 +2,7 @@
  * `/Microsoft-Server-ActiveSync` (MS-ASHTTP): OPTIONS says what is served, POST carries the commands. Requests of phones
  * come by the thousand and most of them have nothing to say, so little is done for each.
  */
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { standingOf } from '../../domain/device/standing.ts';
@@ -76,6 +77,8 @@ function addRoutes(fastify: FastifyInstance, server: ActiveSyncServer, bodyLimit
       method: 'POST',
       url,
       bodyLimit,
+      // What is logged of a command names its request by itself; a logger for each would be made and held for nothing.
+      childLoggerFactory: (logger) => logger,
       onRequest: (request, reply) => server.admit(request, reply),
       handler: (request, reply) => server.serve(request, reply),
     });
@@ -200,7 +203,10 @@ class ActiveSyncServer {
   }
 
   #closer(reply: FastifyReply): (end: () => void) => void {
-    return (end) => this.#closings.on(reply.raw, end);
+    return (end) => {
+      dropHeaders(reply.request.raw);
+      this.#closings.on(reply.raw, end);
+    };
   }
 
   #session({ person, query, version }: Admission): Session {
@@ -290,6 +296,12 @@ function clientOf({ query, version }: Admission, userAgent: string | undefined) 
 
 function isServedType(contentType: string | undefined): boolean {
   return contentType === undefined || contentType.toLowerCase().startsWith('application/vnd.ms-sync');
+}
+
+/** A request that waits has been understood: its headers are a tenth of what it holds meanwhile. */
+function dropHeaders(request: IncomingMessage): void {
+  request.headers = {};
+  request.rawHeaders = [];
 }
 
 /** Somebody else was faster, or the read models lag: the same request again will do. */

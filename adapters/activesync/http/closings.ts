@@ -5,8 +5,19 @@ import type { ServerResponse } from 'node:http';
  * waits again and again is known by its last wait only.
  */
 export class Closings {
-  readonly #open = new Set<Closing>();
+  readonly #open = new Map<ServerResponse, () => void>();
+  /** One listener for all responses: thousands wait at once. */
+  readonly #closed: (this: ServerResponse) => void;
   #isStopping = false;
+
+  constructor() {
+    const open = this.#open;
+    this.#closed = function () {
+      const end = open.get(this);
+      open.delete(this);
+      end?.();
+    };
+  }
 
   /** Requests that wait. */
   get waiting(): number {
@@ -19,23 +30,13 @@ export class Closings {
       end();
       return;
     }
-    const known = byResponse.get(response);
-    if (known) {
-      known.end = end;
-      return;
-    }
-    const closing: Closing = { end };
-    byResponse.set(response, closing);
-    this.#open.add(closing);
-    response.once('close', () => {
-      this.#open.delete(closing);
-      closing.end();
-    });
+    if (!this.#open.has(response)) response.on('close', this.#closed);
+    this.#open.set(response, end);
   }
 
   /** Ends all that wait now. */
   endAll(): void {
-    for (const closing of [...this.#open]) closing.end();
+    for (const end of [...this.#open.values()]) end();
   }
 
   /** Ends all that wait, and whatever begins to wait from now on. */
@@ -44,9 +45,3 @@ export class Closings {
     this.endAll();
   }
 }
-
-interface Closing {
-  end: () => void;
-}
-
-const byResponse = new WeakMap<ServerResponse, Closing>();

@@ -145,6 +145,18 @@ describe('who waits for folders', () => {
     expect(heads.parked).toBe(0);
   });
 
+  it.each([1, 2, 3])('is woken when %i wait for the same folder, whoever left before', (count) => {
+    const wakes = Array.from({ length: count }, () => vi.fn());
+    const leaves = wakes.map((wake) => heads.park(tenant, [contacts, contacts], wake));
+    for (const [at, leave] of leaves.entries()) {
+      touch(at + 1);
+      expect(wakes.map((wake) => wake.mock.calls.length)).toEqual(wakes.map((_, place) => Math.min(place, at) + 1));
+      leave();
+    }
+    touch(count + 1);
+    expect(wakes.map((wake) => wake.mock.calls.length)).toEqual(wakes.map((_, place) => place + 1));
+  });
+
   it('is woken when another process wrote, since that may be its folder', () => {
     const [wake, notThis] = [vi.fn(), vi.fn()];
     heads.park(tenant, [contacts], wake);

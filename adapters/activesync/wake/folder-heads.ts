@@ -1,6 +1,6 @@
 /**
  * The position of each folder's last change, kept in memory from what the projections say, and those who wait for it
- * to move. A parked request costs an entry in a set and a timer: no database, no polling.
+ * to move. A parked request costs an entry or two in maps and a timer: no database, no polling.
  */
 import { LRUCache } from 'lru-cache';
 import type { Subscription } from 'rxjs';
@@ -11,7 +11,7 @@ import type { ProjectionRunner } from '../../../projections/runner/runner.ts';
 export class FolderHeads {
   readonly #view: ItemViewReader;
   readonly #heads: LRUCache<string, Head>;
-  readonly #waiting = new Map<string, Set<Parked>>();
+  readonly #waiting = new Map<TenantId, Map<string, Waiters>>();
   readonly #loading = new Map<string, Loading>();
   readonly #subscription: Subscription;
   #parked = 0;
@@ -28,7 +28,7 @@ export class FolderHeads {
         if (known) this.#heads.set(name, movedTo(known, positions));
         const loading = this.#loading.get(name);
         if (loading) loading.moved = position;
-        for (const parked of [...(this.#waiting.get(name) ?? [])]) parked.wake();
+        wake(this.#waiting.get(tenant)?.get(topic));
       }
     });
   }
@@ -84,24 +84,24 @@ export class FolderHeads {
    */
   park(tenant: TenantId, topics: readonly string[], onWake: () => void): () => void {
     const parked: Parked = { wake: onWake };
-    const names = topics.map((topic) => nameOf(tenant, topic));
-    for (const name of names) {
-      const set = this.#waiting.get(name);
-      if (set) set.add(parked);
-      else this.#waiting.set(name, new Set([parked]));
-    }
+    let waiting = this.#waiting.get(tenant);
+    if (!waiting) this.#waiting.set(tenant, (waiting = new Map()));
+    for (const topic of topics) add(waiting, topic, parked);
     this.#parked++;
     let isOver = false;
     return () => {
       if (isOver) return;
       isOver = true;
       this.#parked--;
-      for (const name of names) {
-        const set = this.#waiting.get(name);
-        set?.delete(parked);
-        if (set?.size === 0) this.#waiting.delete(name);
-      }
+      this.#unpark(tenant, topics, parked);
     };
+  }
+
+  #unpark(tenant: TenantId, topics: readonly string[], parked: Parked): void {
+    const waiting = this.#waiting.get(tenant);
+    if (!waiting) return;
+    for (const topic of topics) remove(waiting, topic, parked);
+    if (waiting.size === 0) this.#waiting.delete(tenant);
   }
 
   close(): void {
@@ -113,9 +113,7 @@ export class FolderHeads {
     const prefix = nameOf(tenant, '');
     for (const name of [...this.#heads.keys()]) if (name.startsWith(prefix)) this.#heads.delete(name);
     for (const [name, loading] of this.#loading) if (name.startsWith(prefix)) loading.isOutdated = true;
-    for (const [name, waiting] of [...this.#waiting]) {
-      if (name.startsWith(prefix)) for (const parked of [...waiting]) parked.wake();
-    }
+    for (const waiters of [...(this.#waiting.get(tenant)?.values() ?? [])]) wake(waiters);
   }
 }
 
@@ -146,6 +144,31 @@ interface Loading {
 
 interface Parked {
   readonly wake: () => void;
+}
+
+/** A topic of one device has one who waits: a set for each would cost as much as all else that is kept of it. */
+type Waiters = Parked | Set<Parked>;
+
+function add(waiting: Map<string, Waiters>, topic: string, parked: Parked): void {
+  const waiters = waiting.get(topic);
+  if (waiters instanceof Set) waiters.add(parked);
+  else waiting.set(topic, waiters && waiters !== parked ? new Set([waiters, parked]) : parked);
+}
+
+function remove(waiting: Map<string, Waiters>, topic: string, parked: Parked): void {
+  const waiters = waiting.get(topic);
+  if (waiters instanceof Set) {
+    waiters.delete(parked);
+    if (waiters.size === 0) waiting.delete(topic);
+  } else if (waiters === parked) {
+    waiting.delete(topic);
+  }
+}
+
+function wake(waiters: Waiters | undefined): void {
+  // Who is woken may leave at once.
+  if (waiters instanceof Set) for (const parked of [...waiters]) parked.wake();
+  else waiters?.wake();
 }
 
 function nameOf(tenant: TenantId, topic: string): string {

@@ -101,11 +101,7 @@ class Pings {
     this.#endFormer(session.device);
     const { promise, resolve } = Promise.withResolvers<CommandAnswer>();
     const ping = new ParkedPing(session, collections, this.#deps.nowMs(), this.#on, resolve);
-    const topics = [foldersTopic(session.account), deviceTopic(session.device)] as string[];
-    for (const collection of collections) {
-      const folder = tree.get(collection);
-      if (folder) topics.push(itemsOf(folder));
-    }
+    const topics = topicsOf(session, tree, collections);
     ping.unpark = this.#deps.heads.park(session.tenant, topics, this.#waker(ping));
     this.#byDevice.set(session.device, ping);
     this.#wheel.add(ping, heartbeatSeconds);
@@ -166,6 +162,15 @@ class Pings {
     const isTooSoon = this.#deps.nowMs() - former.sinceMs < displacedTooSoonMs;
     former.finish(isTooSoon ? status(pingStatus.serverError) : expired);
   }
+}
+
+/** As long as it is and no longer: an array that is pushed to keeps room for more as long as the Ping waits. */
+function topicsOf(session: Session, tree: FolderTree, collections: readonly CollectionId[]): string[] {
+  const items: string[] = collections.map((collection) => {
+    const folder = tree.get(collection);
+    return folder ? itemsOf(folder) : collection;
+  });
+  return items.concat(foldersTopic(session.account), deviceTopic(session.device));
 }
 
 function status(code: number): CommandAnswer {
