@@ -14,7 +14,7 @@ import { systemClock } from '../adapters/clock.ts';
 import { keyRing } from '../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../adapters/crypto/master-key.ts';
 import { memoryKeyTable } from '../adapters/crypto/memory.ts';
-import { postgresKeyTable } from '../adapters/crypto/postgres/table.ts';
+import { isMasterOf, postgresKeyTable } from '../adapters/crypto/postgres/table.ts';
 import { createEventStore } from '../adapters/event-log/event-store.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
@@ -39,7 +39,7 @@ import { usableDataDir } from './data-dir.ts';
 import type { AppDeps } from './deps.ts';
 import { buildEngine } from './engine.ts';
 import { closeApp, listen, readTls } from './listen.ts';
-import { masterKeyFile, mustBeMasterOf } from './master-key.ts';
+import { mustBeMaster } from './master-key.ts';
 import { startOffice } from './office.ts';
 import { Accounts } from './services/accounts.ts';
 import { demoPeople, ensureDemoPeople } from './services/demo.ts';
@@ -97,8 +97,7 @@ async function startAll(
   const done = await migrate(pool, allMigrations());
   if (done.length > 0) logger.info({ migrations: done }, 'the schema was brought up to date');
   if (inMemory) await emptyReadModels(db);
-  else
-    await mustBeMasterOf(pool, master, config.masterKey === undefined ? masterKeyFile(config.dataDir) : 'MASTER_KEY');
+  else mustBeMaster(await isMasterOf(pool, master), config.masterKey, config.dataDir);
 
   const log = inMemory ? memoryEventLog() : postgresEventLog({ pool });
   teardown.add('the event log', () => log.close());

@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import { systemClock } from '../../adapters/clock.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
-import { postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
+import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
 import { createEventStore } from '../../adapters/event-log/event-store.ts';
 import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
@@ -14,7 +14,7 @@ import type { AnyDatabase, Projection } from '../../projections/runner/projectio
 import { RebuildRefused, type RebuildReport, rebuild } from '../../projections/runner/rebuild.ts';
 import { allEvents, allProjections } from '../catalogue.ts';
 import { ConfigError } from '../config.ts';
-import { masterKeyFile, mustBeMasterOf } from '../master-key.ts';
+import { masterKeyFile, mustBeMaster } from '../master-key.ts';
 import {
   type CliEnvironment,
   dataDirOf,
@@ -73,7 +73,7 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
   const { pool } = database;
   const log = postgresEventLog({ pool });
   try {
-    await mustBeMasterOf(pool, master, given ? 'MASTER_KEY' : masterKeyFile(dataDirOf(env)));
+    mustBeMaster(await isMasterOf(pool, master), given || undefined, dataDirOf(env));
     const db = createKysely<AnyDatabase>(pool);
     const keys = keyRing({ table: postgresKeyTable({ pool }), master });
     const store = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
