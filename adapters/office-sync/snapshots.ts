@@ -1,6 +1,7 @@
 /** Items and their links to the office, read together and written with the revision that was read. */
 
 import type { PastEvent } from '../../domain/item/decide.ts';
+import { type ItemEventData, parseItemType } from '../../domain/item/events.ts';
 import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../domain/item/state.ts';
 import type { Actor } from '../../domain/shared/event.ts';
@@ -122,4 +123,11 @@ export function heldData(
 ) {
   const { id, hash, fields } = record;
   return { system, home, record: id as string, hash: hash as string, fields: { ...fields }, itemRevision };
+}
+
+/** Whether the item came from the office in the first place, rather than from a phone. */
+export function isFromOffice({ history }: Snapshot): boolean {
+  const first = history.find((event) => parseItemType(event.type)?.verb === 'Added');
+  const isRestored = (first?.data as ItemEventData['Added'] | undefined)?.restored === true;
+  return first?.actor.kind === 'office' && !isRestored;
 }
