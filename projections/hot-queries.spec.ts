@@ -6,6 +6,7 @@ import type { RecordedEvent } from '../adapters/event-log/event-store.port.ts';
 import type { CollectionId, DeviceKey, ItemId, Position, TenantId } from '../domain/shared/ids.ts';
 import { freshDatabase } from '../test/postgres.ts';
 import { ItemViewReader } from './item-view/read.ts';
+import { PageWrites } from './runner/page.ts';
 import type { AnyDatabase } from './runner/projection.ts';
 import { syncView } from './sync/project.ts';
 import { SyncViewReader } from './sync/read.ts';
@@ -24,6 +25,7 @@ interface Sent {
 interface Plan {
   readonly 'Node Type': string;
   readonly 'Index Name'?: string;
+  readonly 'Relation Name'?: string;
   readonly 'Shared Hit Blocks': number;
   readonly 'Shared Read Blocks': number;
   readonly 'Actual Rows': number;
@@ -76,8 +78,16 @@ async function plan({ sql: text, parameters }: Sent): Promise<Plan> {
   }
 }
 
+/** As the connection keeps it for any parameters. */
+async function genericPlan({ sql: text }: Sent): Promise<Plan> {
+  const { rows } = await pool.query(`explain (generic_plan, format json) ${text}`);
+  return rows[0]['QUERY PLAN'][0].Plan as Plan;
+}
+
 const nodes = (of: Plan): Plan[] => [of, ...(of.Plans ?? []).flatMap(nodes)];
 const kinds = (of: Plan) => nodes(of).map((node) => node['Node Type']);
+const seqScanned = (of: Plan) =>
+  nodes(of).flatMap((node) => (node['Node Type'] === 'Seq Scan' ? [node['Relation Name']] : []));
 const indexes = (of: Plan) => nodes(of).flatMap((node) => node['Index Name'] ?? []);
 const buffers = (of: Plan) => of['Shared Hit Blocks'] + of['Shared Read Blocks'];
 
@@ -179,15 +189,48 @@ describe('a page of events of conversations', () => {
     await db
       .transaction()
       .execute(async (trx) => {
-        await syncView().project(trx, tenant, events);
+        const writes = new PageWrites(trx, tenant);
+        await syncView().project(writes.page(8 as Position, events));
+        await writes.execute([], 9 as Position);
         throw new Error('undone');
       })
       .catch((error: Error) => expect(error.message).toBe('undone'));
+    const written = sent.find((query) => query.sql.startsWith('with ')) as Sent;
+    expect(seqScanned(await plan(written))).not.toContain('sync_conversation');
+    expect(seqScanned(await genericPlan(written))).not.toContain('sync_conversation');
     const read = sent.find((query) => query.sql.includes('join unnest')) as Sent;
     const found = await plan(read);
     expect(kinds(found)).not.toContain('Seq Scan');
     expect(indexes(found)).toContain('sync_conversation_pkey');
     expect(found['Actual Rows']).toBe(count);
     expect(buffers(found)).toBeLessThan(20 + count * 6);
+  });
+
+  it('writes what one device holds anew without looking at what others hold', async () => {
+    const folders = [large, 'folder1' as CollectionId];
+    const events = folders.map(
+      (folder) =>
+        ({
+          stream: `sync-${device}-${folder}`,
+          revision: 0,
+          position: 9,
+          type: 'SyncReset',
+          data: { epoch: 2, cause: 'earlierKey', supported: null, known: items(500).map((item) => [item, 1, 'h']) },
+        }) as unknown as RecordedEvent,
+    );
+    await db
+      .transaction()
+      .execute(async (trx) => {
+        const inside = new PageWrites(trx, tenant);
+        await syncView().project(inside.page(8 as Position, events));
+        await inside.execute([], 9 as Position);
+        throw new Error('undone');
+      })
+      .catch((error: Error) => expect(error.message).toBe('undone'));
+    const written = sent.find((query) => query.sql.startsWith('with ')) as Sent;
+    for (const found of [await plan(written), await genericPlan(written)]) {
+      expect(seqScanned(found)).not.toContain('device_known');
+      expect(indexes(found)).toContain('device_known_pkey');
+    }
   });
 });

@@ -8,12 +8,13 @@ import { parseLogin } from '../../domain/account/login.ts';
 import { accountStream, deviceStream, foldersStream } from '../../domain/account/stream.ts';
 import type { DeviceEvent } from '../../domain/device/events.ts';
 import type { FolderEvent } from '../../domain/folder/events.ts';
-import type { AccountId, CollectionId, DeviceKey, StreamName, TenantId } from '../../domain/shared/ids.ts';
+import type { AccountId, CollectionId, DeviceKey, Position, StreamName, TenantId } from '../../domain/shared/ids.ts';
 import { freshDatabase } from '../../test/postgres.ts';
 import { devicesView, deviceTopic } from '../devices/project.ts';
 import { DevicesReader } from '../devices/read.ts';
 import { foldersView } from '../folders/project.ts';
 import { FoldersReader } from '../folders/read.ts';
+import { PageWrites } from '../runner/page.ts';
 import type { AnyDatabase, Projection } from '../runner/projection.ts';
 import { accountsView } from './project.ts';
 import { AccountsReader } from './read.ts';
@@ -31,17 +32,20 @@ beforeAll(async () => {
 });
 
 type Said = AccountEvent | DeviceEvent | FolderEvent | { type: 'Forgotten'; data: null };
-const project = (view: Projection, tenant: string, events: readonly (readonly [StreamName, Said])[]) =>
-  db.transaction().execute((trx) =>
-    view.project(
-      trx,
-      tenant as TenantId,
+async function project(view: Projection, tenant: string, events: readonly (readonly [StreamName, Said])[]) {
+  const [from, writes] = [position as Position, new PageWrites(db, tenant as TenantId)];
+  const touched = await view.project(
+    writes.page(
+      from,
       events.map(
         ([stream, { type, data }]) =>
           ({ stream, type, data, position: ++position, meta: { at: '2026-01-01T00:00:00.000Z' } }) as RecordedEvent,
       ),
     ),
   );
+  await writes.execute([], position as Position);
+  return touched;
+}
 const id = (name: string) => name as AccountId;
 const created = (name: string, email: string, aliases: string[] = []) =>
   [

@@ -19,11 +19,11 @@ export function devicesView(): Projection {
     name: 'devices',
     version: 1,
     migrations: [devicesMigration],
-    async project(trx, tenant, events) {
+    async project(page) {
       /** The last word on each device: null is gone. */
       const pairings = new Map<DeviceKey, Pairing | null>();
       const touched = new Map<string, readonly Position[]>();
-      for (const recorded of events) {
+      for (const recorded of page.events) {
         const device = idOfStream(recorded.stream, 'device');
         if (!device) continue;
         touched.set(deviceTopic(device), [recorded.position]);
@@ -36,15 +36,18 @@ export function devicesView(): Projection {
       }
       if (pairings.size > 0) {
         const present = [...pairings].flatMap(([device, pairing]) => (pairing ? [{ device, ...pairing }] : []));
-        await sql`delete from device_view where device = any(${[...pairings.keys()]}::text[])`.execute(trx);
-        await sql`
+        const gone = [...pairings].flatMap(([device, pairing]) => (pairing ? [] : [device]));
+        page.later(sql`delete from device_view where device = any(${gone}::text[])`);
+        page.later(sql`
           insert into device_view (device, account, tenant, device_id, paired_at)
-          select n.device, n.account, ${tenant}, n.device_id, n.at
+          select n.device, n.account, ${page.tenant}, n.device_id, n.at
           from unnest(
             ${present.map((row) => row.device)}::text[],
             ${present.map((row) => row.account)}::text[],
             ${present.map((row) => row.deviceId)}::text[],
-            ${present.map((row) => row.at)}::timestamptz[]) as n(device, account, device_id, at)`.execute(trx);
+            ${present.map((row) => row.at)}::timestamptz[]) as n(device, account, device_id, at)
+          on conflict (device) do update set account = excluded.account, tenant = excluded.tenant,
+            device_id = excluded.device_id, paired_at = excluded.paired_at`);
       }
       return touched.size > 0 ? touched : undefined;
     },

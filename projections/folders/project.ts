@@ -1,8 +1,8 @@
-import { sql, type Transaction } from 'kysely';
+import { sql } from 'kysely';
 import { idOfStream } from '../../domain/account/stream.ts';
 import type { FolderEvent } from '../../domain/folder/events.ts';
-import type { AccountId, Position, TenantId } from '../../domain/shared/ids.ts';
-import type { AnyDatabase, Projection } from '../runner/projection.ts';
+import type { AccountId, Position } from '../../domain/shared/ids.ts';
+import type { Page, Projection } from '../runner/projection.ts';
 import { foldersMigration } from './table.ts';
 
 type Added = (FolderEvent & { type: 'FolderAdded' })['data'];
@@ -22,11 +22,11 @@ export function foldersView(): Projection {
     name: 'folders',
     version: 1,
     migrations: [foldersMigration],
-    async project(trx, tenant, events) {
+    async project(page) {
       const changes = new Map<string, Change>();
       const forgotten = new Set<AccountId>();
       const touched = new Map<string, readonly Position[]>();
-      for (const recorded of events) {
+      for (const recorded of page.events) {
         const account = idOfStream(recorded.stream, 'folders');
         if (!account) continue;
         touched.set(foldersTopic(account), [recorded.position]);
@@ -41,25 +41,29 @@ export function foldersView(): Projection {
           changes.set(`${account}/${collection}`, { account, collection, added });
       }
       if (forgotten.size > 0) {
-        await sql`delete from folder_view where account = any(${[...forgotten]}::text[])`.execute(trx);
+        page.later(sql`delete from folder_view where account = any(${[...forgotten]}::text[])`);
       }
       const present = [...changes.values()].filter((change) => !forgotten.has(change.account));
-      if (present.length > 0) await write(trx, tenant, present);
+      if (present.length > 0) write(page, present);
       return touched.size > 0 ? touched : undefined;
     },
   };
 }
 
-async function write(trx: Transaction<AnyDatabase>, tenant: TenantId, changes: readonly Change[]): Promise<void> {
-  await sql`
-    delete from folder_view f
-    using unnest(${changes.map((row) => row.account)}::text[], ${changes.map((row) => row.collection)}::text[])
-      as n(account, collection)
-    where f.account = n.account and f.collection = n.collection`.execute(trx);
+function write(page: Page, changes: readonly Change[]): void {
+  const gone = changes.filter(({ added }) => !added);
+  if (gone.length > 0) {
+    page.later(sql`
+      delete from folder_view f
+      using unnest(${gone.map((row) => row.account)}::text[], ${gone.map((row) => row.collection)}::text[])
+        as n(account, collection)
+      where f.account = n.account and f.collection = n.collection`);
+  }
   const added = changes.flatMap(({ account, added }) => (added ? [{ account, ...added }] : []));
-  await sql`
+  if (added.length === 0) return;
+  page.later(sql`
     insert into folder_view (collection, account, tenant, kind, wire_type, access, owner, source)
-    select n.collection, n.account, ${tenant}, n.kind, n.wire_type, n.access, n.owner, n.source
+    select n.collection, n.account, ${page.tenant}, n.kind, n.wire_type, n.access, n.owner, n.source
     from unnest(
       ${added.map((row) => row.collection)}::text[],
       ${added.map((row) => row.account)}::text[],
@@ -68,5 +72,7 @@ async function write(trx: Transaction<AnyDatabase>, tenant: TenantId, changes: r
       ${added.map((row) => row.access)}::text[],
       ${added.map((row) => row.owner ?? null)}::text[],
       ${added.map((row) => row.source ?? null)}::text[])
-      as n(collection, account, kind, wire_type, access, owner, source)`.execute(trx);
+      as n(collection, account, kind, wire_type, access, owner, source)
+    on conflict (account, collection) do update set tenant = excluded.tenant, kind = excluded.kind,
+      wire_type = excluded.wire_type, access = excluded.access, owner = excluded.owner, source = excluded.source`);
 }

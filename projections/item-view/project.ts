@@ -1,11 +1,12 @@
-import { sql, type Transaction } from 'kysely';
+import { sql } from 'kysely';
+import { LRUCache } from 'lru-cache';
 import type { KeyRing } from '../../adapters/crypto.port.ts';
 import type { RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
 import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import { evolve, type ItemState } from '../../domain/item/state.ts';
-import type { Instant, ItemId, Position, TenantId } from '../../domain/shared/ids.ts';
+import type { Instant, ItemId, Position } from '../../domain/shared/ids.ts';
 import { itemSubject, parseItemStream } from '../../domain/shared/streams.ts';
-import type { AnyDatabase, Projection, Touched } from '../runner/projection.ts';
+import type { Page, Projection, Touched } from '../runner/projection.ts';
 import { openContent, sealContent } from './content.ts';
 import { type ItemViewTable, itemViewMigration } from './table.ts';
 
@@ -19,31 +20,53 @@ interface Draft {
   readonly fields?: Fields;
 }
 
-/** The item view. Reads the rows that the page's events change, folds, writes them back in one statement. */
+/** An item's state after an event of its stream, whether or not that event changed it. */
+interface Kept {
+  readonly state: ItemState;
+  readonly revision: number;
+  /** Of its sealed content. */
+  readonly bytes: number;
+}
+
+const keptMax = 20_000;
+const keptBytesMax = 67_108_864;
+/** About what a state takes beside its fields. */
+const keptOverheadBytes = 512;
+
+/**
+ * The item view: folds, and writes what the events changed in one statement. The last states are kept at hand, so that
+ * a change need not read and open its row: a state is made by its stream up to the revision and nothing else, so one
+ * that fits is right. Others are read.
+ */
 export function itemView(keys: KeyRing, facts: ItemFacts): Projection {
+  const kept = new LRUCache<string, Kept>({ max: keptMax, maxSize: keptBytesMax });
   return {
     name: 'item-view',
     version: 1,
     migrations: [itemViewMigration],
-    async project(trx, tenant, events) {
-      const page = events.flatMap((event) => {
+    async project(page) {
+      const { tenant } = page;
+      const events = page.events.flatMap((event) => {
         const name = parseItemStream(event.stream);
         return name ? [{ event, item: name.item, kind: name.kind }] : [];
       });
-      if (page.length === 0) return undefined;
+      if (events.length === 0) return undefined;
 
-      const states = await statesBefore(trx, tenant, keys, page);
+      const states = await statesBefore(page, keys, kept, events);
+      const revisions = new Map<ItemId, number>();
       const drafts = new Map<string, Draft>();
       const put = (draft: Draft): void => {
         drafts.set(`${draft.row.collection}/${draft.row.item}`, draft);
       };
-      for (const { event, item, kind } of page) {
+      for (const { event, item, kind } of events) {
         const before = states.get(item) ?? null;
         if (event.type === 'Forgotten') {
           if (before) put({ row: tombstone(item, before, event, true) });
           states.delete(item);
+          kept.delete(`${tenant}/${item}`);
           continue;
         }
+        revisions.set(item, event.revision);
         const state = evolve(before, event);
         if (!state || state === before) continue;
         states.set(item, state);
@@ -54,28 +77,43 @@ export function itemView(keys: KeyRing, facts: ItemFacts): Projection {
             : { row: liveRow(item, kind, state, event, facts), fields: state.fields },
         );
       }
-      return await write(trx, tenant, keys, [...drafts.values()]);
+      const { touched, sealedBytes, keyless } = await write(page, keys, [...drafts.values()]);
+      page.written(() => {
+        for (const [item, revision] of revisions) {
+          const state = states.get(item);
+          const name = `${tenant}/${item}`;
+          const bytes = sealedBytes.get(item) ?? kept.peek(name)?.bytes;
+          // Without fields, or of unknown size, or its key is gone: whatever comes next is read.
+          if (!state || state.removed || bytes === undefined || keyless.has(item)) kept.delete(name);
+          else kept.set(name, { state, revision, bytes }, { size: keptOverheadBytes + bytes });
+        }
+      });
+      return touched;
     },
   };
 }
 
 async function statesBefore(
-  trx: Transaction<AnyDatabase>,
-  tenant: TenantId,
+  { tenant, read }: Page,
   keys: KeyRing,
-  page: readonly { event: RecordedEvent; item: ItemId }[],
+  kept: LRUCache<string, Kept>,
+  events: readonly { event: RecordedEvent; item: ItemId }[],
 ): Promise<Map<ItemId, ItemState>> {
-  const born = new Set<ItemId>();
-  const wanted = new Set<ItemId>();
-  for (const { event, item } of page) {
-    if (event.revision === 0) born.add(item);
-    else if (!born.has(item)) wanted.add(item);
-  }
   const states = new Map<ItemId, ItemState>();
-  if (wanted.size === 0) return states;
+  const seen = new Set<ItemId>();
+  const wanted: ItemId[] = [];
+  for (const { event, item } of events) {
+    if (seen.has(item)) continue;
+    seen.add(item);
+    if (event.revision === 0) continue;
+    const last = kept.get(`${tenant}/${item}`);
+    if (last && last.revision === event.revision - 1) states.set(item, last.state);
+    else wanted.push(item);
+  }
+  if (wanted.length === 0) return states;
   const { rows } = await sql<ItemViewTable>`
-    select * from item_view where tenant = ${tenant} and item = any(${[...wanted]}::text[]) and current
-  `.execute(trx);
+    select * from item_view where tenant = ${tenant} and item = any(${wanted}::text[]) and current
+  `.execute(read);
   const found = await keys.find(
     tenant,
     rows.map((row) => itemSubject(row.item)),
@@ -113,23 +151,31 @@ function tombstone(item: ItemId, state: ItemState, event: RecordedEvent, current
   return { item, kind, owner, collection, version, position, deleted: true, current, ends_at: null, open: true };
 }
 
-async function write(
-  trx: Transaction<AnyDatabase>,
-  tenant: TenantId,
-  keys: KeyRing,
-  drafts: readonly Draft[],
-): Promise<Touched> {
+interface Written {
+  readonly touched: Touched;
+  readonly sealedBytes: ReadonlyMap<ItemId, number>;
+  /** Whose key was destroyed since the event was read: they go as they came. */
+  readonly keyless: ReadonlySet<ItemId>;
+}
+
+async function write(page: Page, keys: KeyRing, drafts: readonly Draft[]): Promise<Written> {
+  const { tenant } = page;
   const touched = new Map<string, Position[]>();
-  if (drafts.length === 0) return touched;
+  const sealedBytes = new Map<ItemId, number>();
+  const keyless = new Set<ItemId>();
+  if (drafts.length === 0) return { touched, sealedBytes, keyless };
   const live = drafts.filter((draft) => draft.fields);
-  // The key may have been destroyed since the event was read: then the item goes as it came.
   const found = await keys.find(
     tenant,
     live.map(({ row }) => itemSubject(row.item)),
   );
   const contents = drafts.map(({ row, fields }) => {
-    const key = fields && found.get(itemSubject(row.item));
-    return key ? sealContent(key, row.item, fields) : null;
+    if (!fields) return null;
+    const key = found.get(itemSubject(row.item));
+    const content = key ? sealContent(key, row.item, fields) : null;
+    if (content) sealedBytes.set(row.item, content.length);
+    else keyless.add(row.item);
+    return content;
   });
   const rows = drafts.map(({ row, fields }, index) =>
     fields && contents[index] === null ? { ...row, deleted: true } : row,
@@ -139,7 +185,7 @@ async function write(
     if (positions) positions.push(row.position);
     else touched.set(row.collection, [row.position]);
   }
-  await sql`
+  page.later(sql`
     insert into item_view
       (tenant, collection, item, kind, owner, position, version, deleted, current, content, ends_at, open)
     select ${tenant}, * from unnest(
@@ -157,8 +203,7 @@ async function write(
     on conflict (tenant, collection, item) do update set
       kind = excluded.kind, owner = excluded.owner, position = excluded.position, version = excluded.version,
       deleted = excluded.deleted, current = excluded.current, content = excluded.content,
-      ends_at = excluded.ends_at, open = excluded.open
-  `.execute(trx);
+      ends_at = excluded.ends_at, open = excluded.open`);
   for (const positions of touched.values()) positions.sort((a, b) => a - b);
-  return touched;
+  return { touched, sealedBytes, keyless };
 }

@@ -1,8 +1,8 @@
-import { sql, type Transaction } from 'kysely';
+import { sql } from 'kysely';
 import type { RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
-import type { ItemId, TenantId } from '../../domain/shared/ids.ts';
+import type { ItemId } from '../../domain/shared/ids.ts';
 import { type LinkEvent, parseLinkStream } from '../../domain/writeback/events.ts';
-import type { AnyDatabase, Projection } from '../runner/projection.ts';
+import type { Page, Projection } from '../runner/projection.ts';
 import { type OfficeBaselineTable, officeBaselineMigration } from './table.ts';
 
 type Row = Omit<OfficeBaselineTable, 'tenant' | 'item'>;
@@ -17,13 +17,13 @@ export function officeBaseline(): Projection {
     name: 'office-baseline',
     version: 1,
     migrations: [officeBaselineMigration],
-    async project(trx, tenant, events) {
+    async project(page) {
       const drafts = new Map<ItemId, Draft>();
-      for (const event of events) {
+      for (const event of page.events) {
         const item = parseLinkStream(event.stream);
         if (item) drafts.set(item, next(drafts.get(item), event));
       }
-      if (drafts.size > 0) await write(trx, tenant, [...drafts]);
+      if (drafts.size > 0) write(page, [...drafts]);
       return undefined;
     },
   };
@@ -55,16 +55,14 @@ function rowOf(data: (LinkEvent & { type: 'OfficeObserved' })['data'], revision:
   return { home: home as Row['home'], record, hash, missing: 0, revision };
 }
 
-async function write(
-  trx: Transaction<AnyDatabase>,
-  tenant: TenantId,
-  drafts: readonly (readonly [ItemId, Draft])[],
-): Promise<void> {
+/** Of different items each, so in any order. */
+function write(page: Page, drafts: readonly (readonly [ItemId, Draft])[]): void {
+  const { tenant } = page;
   const rows = drafts.flatMap(([item, draft]) => (draft.kind === 'row' ? [{ item, ...draft.row }] : []));
   const gone = drafts.flatMap(([item, draft]) => (draft.kind === 'gone' ? [item] : []));
   const on = drafts.flatMap(([item, draft]) => (draft.kind === 'on' ? [{ item, ...draft }] : []));
   if (rows.length > 0) {
-    await sql`
+    page.later(sql`
       insert into office_baseline (tenant, item, home, record, hash, missing, revision)
       select ${tenant}, * from unnest(
         ${rows.map((row) => row.item)}::text[],
@@ -74,21 +72,21 @@ async function write(
         ${rows.map((row) => row.missing)}::smallint[],
         ${rows.map((row) => row.revision)}::integer[])
       on conflict (tenant, item) do update set home = excluded.home, record = excluded.record,
-        hash = excluded.hash, missing = excluded.missing, revision = excluded.revision`.execute(trx);
+        hash = excluded.hash, missing = excluded.missing, revision = excluded.revision`);
   }
   if (gone.length > 0) {
-    await sql`
-      delete from office_baseline where tenant = ${tenant} and item = any(${gone}::text[])`.execute(trx);
+    page.later(sql`
+      delete from office_baseline where tenant = ${tenant} and item = any(${gone}::text[])`);
   }
   if (on.length > 0) {
     // Guarded by the revision, so that a page folded again counts nothing twice.
-    await sql`
+    page.later(sql`
       update office_baseline b set revision = n.revision,
         missing = case n.missing when 'more' then b.missing + 1 when 'none' then 0 else b.missing end
       from unnest(
         ${on.map((row) => row.item)}::text[],
         ${on.map((row) => row.revision)}::integer[],
         ${on.map((row) => row.missing)}::text[]) as n(item, revision, missing)
-      where b.tenant = ${tenant} and b.item = n.item and b.revision < n.revision`.execute(trx);
+      where b.tenant = ${tenant} and b.item = n.item and b.revision < n.revision`);
   }
 }

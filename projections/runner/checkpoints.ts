@@ -1,8 +1,8 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { NO_POSITION, type Position, type TenantId } from '../../domain/shared/ids.ts';
-import type { AnyDatabase, Migration } from './projection.ts';
+import type { AnyDatabase, Migration, Statement } from './projection.ts';
 
-/** How far each projection has folded each tenant's log. Written with the rows it stands for, in one transaction. */
+/** How far each projection has folded each tenant's log. Written with the rows it stands for, or not at all. */
 export const checkpointMigration: Migration = {
   name: '0090_projection_checkpoint',
   async up(db) {
@@ -45,33 +45,55 @@ export async function readCheckpoints(
   );
 }
 
-/**
- * Moves checkpoints from one position to another; one of an earlier version is taken over from wherever it stands.
- * @throws CheckpointMoved when another runner was faster, or is newer; the transaction must then be given up.
- */
-export async function moveCheckpoints(
-  trx: Transaction<AnyDatabase>,
-  tenant: TenantId,
-  moves: readonly { name: string; version: number; from: Position }[],
-  to: Position,
-): Promise<void> {
-  const { rows } = await sql`
-    insert into projection_checkpoint as c (tenant, projection, version, position)
-    select ${tenant}, m.name, m.version, ${to}
-    from unnest(
-      ${moves.map((move) => move.name)}::text[],
-      ${moves.map((move) => move.version)}::integer[],
-      ${moves.map((move) => move.from)}::bigint[]) as m(name, version, "from")
-    on conflict (tenant, projection) do update set position = excluded.position, version = excluded.version
-      where c.version < excluded.version or (c.version = excluded.version and c.position = (
-        select f.at from unnest(
-          ${moves.map((move) => move.name)}::text[],
-          ${moves.map((move) => move.from)}::bigint[]) as f(name, at) where f.name = c.projection))
-    returning 1
-  `.execute(trx);
-  if (rows.length !== moves.length) throw new CheckpointMoved();
+/** A projection's checkpoint is to move on from this position. */
+export interface Move {
+  readonly name: string;
+  readonly version: number;
+  readonly from: Position;
 }
 
+/** What the database says in the error that gives a page up. */
+const movedText = 'checkpoint moved';
+/** invalid_text_representation */
+const movedCode = '22P02';
+
+/**
+ * The end of a statement that begins with `with`: moves checkpoints from their positions to one, and fails, with all
+ * else in the statement, unless each stood where it was thought to. One of an earlier version is taken over from
+ * wherever it stands. See `unlessMoved` for the error.
+ */
+export function checkpointMove(tenant: TenantId, moves: readonly Move[], to: Position): Statement {
+  const names = moves.map((move) => move.name);
+  const versions = moves.map((move) => move.version);
+  const froms = moves.map((move) => move.from);
+  // Where there may be no row yet, or one of another version.
+  const isFirst = moves.some((move) => move.from === NO_POSITION);
+  const move = isFirst
+    ? sql`
+      insert into projection_checkpoint as c (tenant, projection, version, position)
+      select ${tenant}, m.name, m.version, ${to}
+      from unnest(${names}::text[], ${versions}::integer[]) as m(name, version)
+      on conflict (tenant, projection) do update set position = excluded.position, version = excluded.version
+        where c.version < excluded.version or (c.version = excluded.version and c.position = (
+          select f.at from unnest(${names}::text[], ${froms}::bigint[]) as f(name, at) where f.name = c.projection))
+      returning 1`
+    : sql`
+      update projection_checkpoint c set position = ${to}
+      from unnest(${names}::text[], ${versions}::integer[], ${froms}::bigint[]) as m(name, version, "from")
+      where c.tenant = ${tenant} and c.projection = m.name and c.version = m.version and c.position = m."from"
+      returning 1`;
+  // A number when all moved; else what cannot be one, which is how a statement without a function can fail.
+  return sql`moved as (${move})
+    select (case when count(*) = ${moves.length} then '1' else ${sql.lit(movedText)} end)::integer from moved`;
+}
+
+/** The error, unless it is the one by which `checkpointMove` gives up: then undefined. */
+export function unlessMoved(error: unknown): unknown {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return code === movedCode && String(message).includes(movedText) ? undefined : error;
+}
+
+/** Another runner was faster, or is newer: nothing of the page was written. */
 export class CheckpointMoved extends Error {
   override readonly name = 'CheckpointMoved';
 }

@@ -7,8 +7,9 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { EventStore } from '../../adapters/event-log/event-store.port.ts';
 import { NO_POSITION, type Position, type TenantId } from '../../domain/shared/ids.ts';
-import { checkpointMigration, moveCheckpoints, readCheckpoints } from './checkpoints.ts';
+import { checkpointMigration, readCheckpoints } from './checkpoints.ts';
 import { type Comparison, compareTables, type TableComparison } from './compare.ts';
+import { PageWrites } from './page.ts';
 import type { AnyDatabase, Projection } from './projection.ts';
 
 export interface RebuildOptions {
@@ -136,13 +137,10 @@ class Rebuild {
     const events = page.filter(({ position }) => position <= to);
     const last = events.at(-1);
     if (!last) throw new Error(`the log of ${tenant} ends before position ${to}`);
-    await projection.project(trx, tenant, events);
-    await moveCheckpoints(
-      trx,
-      tenant,
-      [{ name: projection.name, version: projection.version, from }],
-      last.position as Position,
-    );
+    const writes = new PageWrites(trx, tenant);
+    await projection.project(writes.page(from, events));
+    const move = { name: projection.name, version: projection.version, from };
+    await writes.execute([move], last.position as Position);
     this.#events += events.length;
     const seconds = (performance.now() - this.#startedMs) / 1_000;
     onProgress?.({ tenant, events: this.#events, perSecond: Math.round(this.#events / seconds) });

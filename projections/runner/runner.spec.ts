@@ -15,6 +15,7 @@ import type { Instant, Position, StreamName, SubjectId, TenantId } from '../../d
 import { defineEvents, eventRegistry } from '../../domain/shared/upcast.ts';
 import { freshDatabase } from '../../test/postgres.ts';
 import { CheckpointMoved } from './checkpoints.ts';
+import { PageWrites } from './page.ts';
 import type { AnyDatabase, Projection } from './projection.ts';
 import { type Projected, ProjectionRunner } from './runner.ts';
 
@@ -47,25 +48,30 @@ afterEach(async () => {
 
 interface Journal extends Projection {
   readonly pages: number[][];
-  /** Called within the transaction, after the rows were written. */
+  /** Positions up to which it was told that its pages are written. */
+  readonly written: number[];
+  /** Called when the page is folded, and none of it is written. */
   during: (events: readonly RecordedEvent[]) => Promise<void> | void;
 }
 
-function journal(name = 'journal', version = 1): Journal {
+function journal(name = 'journal', version = 1, how: 'first' | 'later' = 'later'): Journal {
   return {
     name,
     version,
     migrations: [],
     pages: [],
     during: () => {},
-    async project(trx, tenant, page) {
-      for (const event of page) {
-        const { text } = event.data as { text: string };
-        await sql`insert into journal values (${tenant}, ${name}, ${event.position}, ${text})`.execute(trx);
-      }
-      this.pages.push(page.map(({ position }) => position));
-      await this.during(page);
-      return new Map(page.map(({ stream, position }) => [stream, [position]]));
+    written: [],
+    async project(page) {
+      const { tenant, events } = page;
+      const said = events.map(({ data }) => (data as { text: string }).text);
+      page[how](sql`
+        insert into journal select ${tenant}, ${name}, * from unnest(
+          ${events.map(({ position }) => position)}::bigint[], ${said}::text[])`);
+      page.written(() => this.written.push(events.at(-1)?.position ?? 0));
+      this.pages.push(events.map(({ position }) => position));
+      await this.during(events);
+      return new Map(events.map(({ stream, position }) => [stream, [position]]));
     },
   };
 }
@@ -81,6 +87,13 @@ function runner(projections: readonly Projection[], options: { pageSize?: number
   });
   runners.push(made);
   return made;
+}
+
+/** A runner that stops before it hears of anything else. */
+async function upToNow(...projections: Projection[]): Promise<void> {
+  const it = runner(projections);
+  await it.start();
+  await it.stop();
 }
 
 let commands = 0;
@@ -167,7 +180,7 @@ describe('a runner', () => {
 
   it('brings up a new read model alone, without repeating the others', async () => {
     await noteAll(5);
-    await runner([journal('old')]).start();
+    await upToNow(journal('old'));
     const [old, fresh] = [journal('old'), journal('fresh')];
     const it = runner([old, fresh], { pageSize: 2 });
     await it.start();
@@ -180,7 +193,7 @@ describe('a runner', () => {
 
   it('gives one that lags behind only what it lacks of a page', async () => {
     await noteAll(3);
-    await runner([journal('ahead')]).start();
+    await upToNow(journal('ahead'));
     await sql`insert into projection_checkpoint values (${tenant}, 'behind', 1, 1)`.execute(db);
     await noteAll(2, 4);
     const [ahead, behind] = [journal('ahead'), journal('behind')];
@@ -207,6 +220,28 @@ describe('a page that fails', () => {
     expect([await rows('good'), await rows('bad')]).toEqual([texts(2), texts(2)]);
   });
 
+  it.each(['first', 'later'] as const)('in the database leaves nothing either (%s)', async (how) => {
+    await noteAll(2);
+    const [first, later, bad] = [journal('first', 1, 'first'), journal('later'), journal('bad')];
+    let failures = 0;
+    const project = bad.project.bind(bad);
+    bad.project = async (page) => {
+      if (failures++ < 2) page[how](sql`insert into journal (position) select length(${'x'}::text) / 0`);
+      return await project(page);
+    };
+    const it = runner(how === 'first' ? [first, later, bad] : [later, bad]);
+    const seen: unknown[] = [];
+    bad.during = async () => {
+      seen.push(await checkpoint('later'), await rows('first'), await rows('later'), [...later.written]);
+    };
+    await it.start();
+    expect(await it.waitFor(tenant, 2 as Position, 5_000)).toBe(true);
+    expect(seen).toEqual(Array.from({ length: 3 }, () => [undefined, [], [], []]).flat());
+    expect(errors.map(String)).toEqual(Array.from({ length: 2 }, () => 'error: division by zero'));
+    expect([await rows('later'), await rows('bad'), later.written]).toEqual([texts(2), texts(2), [2]]);
+    if (how === 'first') expect(await rows('first')).toEqual(texts(2));
+  });
+
   it('does not keep start, nor another tenant, from going on', async () => {
     await note('n1');
     const failing = tenant;
@@ -214,7 +249,7 @@ describe('a page that fails', () => {
     await note('n1');
     const bad = journal();
     const project = bad.project.bind(bad);
-    bad.project = (trx, of, page) => (of === failing ? Promise.reject(new Error('poison')) : project(trx, of, page));
+    bad.project = (page) => (page.tenant === failing ? Promise.reject(new Error('poison')) : project(page));
     const it = runner([bad]);
     await it.start();
     expect(await it.waitFor(tenant, 1 as Position, 5_000)).toBe(true);
@@ -223,9 +258,9 @@ describe('a page that fails', () => {
 });
 
 describe('two runners on one database', () => {
-  it('lose nothing and write nothing twice', async () => {
-    const [one, other] = [journal(), journal()];
-    // Both have written their rows before either may commit the first page.
+  it.each(['first', 'later'] as const)('lose nothing and write nothing twice (%s)', async (how) => {
+    const [one, other] = [journal('journal', 1, how), journal('journal', 1, how)];
+    // Both have folded the first page before either may write it.
     let arrived = 0;
     let go = () => {};
     const both = new Promise<void>((resolve) => {
@@ -246,6 +281,35 @@ describe('two runners on one database', () => {
     expect(await checkpoint()).toEqual({ position: 20, version: 1 });
     expect(errors.length).toBeGreaterThan(0);
     expect(errors.every((error) => error instanceof CheckpointMoved)).toBe(true);
+    // Neither was told that a page is written which the other wrote.
+    expect(one.written.length + other.written.length).toBe(new Set([...one.written, ...other.written]).size);
+  });
+
+  it.each([
+    ['the first page', 0],
+    ['a later page', 2],
+  ])('leave nothing of %s when the other was faster', async (_, before) => {
+    if (before > 0) {
+      await noteAll(before);
+      await upToNow(journal('one'), journal('two'));
+    }
+    await note('faster');
+    const page = async (projections: readonly Journal[]) => {
+      const writes = new PageWrites(db, tenant);
+      const events = await store.readAll(tenant, before as Position, 10);
+      for (const one of projections) await one.project(writes.page(before as Position, events));
+      const moves = projections.map(({ name, version }) => ({ name, version, from: before as Position }));
+      await writes.execute(moves, (before + 1) as Position);
+    };
+    await page([journal('two')]);
+    const late = [journal('one'), journal('two')] as const;
+    await expect(page(late)).rejects.toBeInstanceOf(CheckpointMoved);
+    const lateInTransaction = [journal('one', 1, 'first'), journal('two')] as const;
+    await expect(page(lateInTransaction)).rejects.toBeInstanceOf(CheckpointMoved);
+    expect(await rows('one')).toEqual(texts(before));
+    expect(await rows('two')).toEqual([...texts(before), 'faster']);
+    expect(await checkpoint('one')).toEqual(before > 0 ? { position: before, version: 1 } : undefined);
+    expect([...late, ...lateInTransaction].flatMap(({ written }) => written)).toEqual([]);
   });
 
   it('tell those who wait of what the other wrote', async () => {

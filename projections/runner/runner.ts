@@ -1,13 +1,14 @@
 /**
- * Keeps the read models up with the log: pages of events in, rows and checkpoint out, in one transaction. One loop a
+ * Keeps the read models up with the log: pages of events in, rows and checkpoint out, all or nothing. One loop a
  * tenant at a time; a commit wakes it, and a restart goes on from the checkpoints. It tells what it touched, which is
  * how parked requests wake without asking the database.
  */
-import type { Kysely, Transaction } from 'kysely';
+import type { Kysely } from 'kysely';
 import { Subject, type Subscription } from 'rxjs';
 import type { EventStore, RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
 import type { Position, TenantId } from '../../domain/shared/ids.ts';
-import { CheckpointMoved, moveCheckpoints, readCheckpoints } from './checkpoints.ts';
+import { CheckpointMoved, readCheckpoints } from './checkpoints.ts';
+import { PageWrites } from './page.ts';
 import type { AnyDatabase, Projection, Touched } from './projection.ts';
 
 /** A page was projected: rows up to `position` are readable. */
@@ -219,19 +220,18 @@ export class ProjectionRunner {
   ): Promise<Touched> {
     const to = (events.at(-1) as RecordedEvent).position;
     const behind = this.#options.projections.filter(({ name }) => (positions.get(name) as Position) < to);
-    return await this.#options.db.transaction().execute(async (trx: Transaction<AnyDatabase>) => {
-      const touched = new Map<string, readonly Position[]>();
-      for (const projection of behind) {
-        const from = positions.get(projection.name) as Position;
-        const news = events[0] && events[0].position > from ? events : events.filter((event) => event.position > from);
-        for (const [topic, positions] of (await projection.project(trx, tenant, news)) ?? []) {
-          touched.set(topic, positions);
-        }
+    const writes = new PageWrites(this.#options.db, tenant);
+    const touched = new Map<string, readonly Position[]>();
+    for (const projection of behind) {
+      const from = positions.get(projection.name) as Position;
+      const news = events[0] && events[0].position > from ? events : events.filter((event) => event.position > from);
+      for (const [topic, positions] of (await projection.project(writes.page(from, news))) ?? []) {
+        touched.set(topic, positions);
       }
-      const moves = behind.map(({ name, version }) => ({ name, version, from: positions.get(name) as Position }));
-      await moveCheckpoints(trx, tenant, moves, to);
-      return touched;
-    });
+    }
+    const moves = behind.map(({ name, version }) => ({ name, version, from: positions.get(name) as Position }));
+    await writes.execute(moves, to);
+    return touched;
   }
 
   #reached(tenant: TenantId, loop: Loop, touched: Touched, events: readonly RecordedEvent[], isByOther: boolean): void {

@@ -1,9 +1,9 @@
-import { sql, type Transaction } from 'kysely';
+import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
-import type { CollectionId, DeviceKey, ItemId, StreamName, TenantId } from '../../domain/shared/ids.ts';
+import type { CollectionId, DeviceKey, ItemId, StreamName } from '../../domain/shared/ids.ts';
 import { parseSyncStream } from '../../domain/shared/streams.ts';
 import { type ConversationState, evolve, type Held } from '../../domain/sync/state.ts';
-import type { AnyDatabase, Projection } from '../runner/projection.ts';
+import type { Page, Projection } from '../runner/projection.ts';
 import { type SyncConversationTable, syncMigration } from './table.ts';
 
 interface Conversation {
@@ -35,19 +35,20 @@ export function syncView(): Projection {
     name: 'sync',
     version: 1,
     migrations: [syncMigration],
-    async project(trx, tenant, events) {
-      const page = new Map<StreamName, Conversation>();
+    async project(page) {
+      const { tenant, events } = page;
+      const conversations = new Map<StreamName, Conversation>();
       for (const event of events) {
         const name = parseSyncStream(event.stream);
-        if (name && !page.has(event.stream)) {
-          page.set(event.stream, { ...name, state: null, revision: -1, cleared: false, held: new Map() });
+        if (name && !conversations.has(event.stream)) {
+          conversations.set(event.stream, { ...name, state: null, revision: -1, cleared: false, held: new Map() });
         }
       }
-      if (page.size === 0) return undefined;
-      const unknown = new Map(page);
+      if (conversations.size === 0) return undefined;
+      const unknown = new Map(conversations);
       const seen = new Set<StreamName>();
       for (const { stream, revision } of events) {
-        const conversation = page.get(stream);
+        const conversation = conversations.get(stream);
         if (!conversation || seen.has(stream)) continue;
         seen.add(stream);
         const before = folded.get(`${tenant}/${stream}`);
@@ -57,9 +58,9 @@ export function syncView(): Projection {
         conversation.state = before.state;
         conversation.revision = before.revision;
       }
-      if (unknown.size > 0) await loadStates(trx, tenant, unknown);
+      if (unknown.size > 0) await loadStates(page, unknown);
       for (const event of events) {
-        const conversation = page.get(event.stream);
+        const conversation = conversations.get(event.stream);
         if (!conversation || event.type === 'Forgotten') continue;
         const { state, held } = evolve(conversation.state, event.type, event.data);
         conversation.state = state;
@@ -71,28 +72,26 @@ export function syncView(): Projection {
         for (const item of held.remove) conversation.held.set(item, null);
         for (const [item, known] of held.set) conversation.held.set(item, known);
       }
-      await writeHeld(trx, tenant, [...page.values()]);
-      await writeStates(trx, tenant, [...page.values()]);
-      for (const [stream, { state, revision }] of page) {
-        if (state) folded.set(`${tenant}/${stream}`, { state, revision });
-      }
+      writeHeld(page, [...conversations.values()]);
+      writeStates(page, [...conversations.values()]);
+      page.written(() => {
+        for (const [stream, { state, revision }] of conversations) {
+          if (state) folded.set(`${tenant}/${stream}`, { state, revision });
+        }
+      });
       return undefined;
     },
   };
 }
 
-async function loadStates(
-  trx: Transaction<AnyDatabase>,
-  tenant: TenantId,
-  page: ReadonlyMap<StreamName, Conversation>,
-): Promise<void> {
-  const wanted = [...page.values()];
+async function loadStates({ tenant, read }: Page, conversations: ReadonlyMap<StreamName, Conversation>): Promise<void> {
+  const wanted = [...conversations.values()];
   const { rows } = await sql<SyncConversationTable>`
     select c.* from sync_conversation c
     join unnest(${wanted.map((c) => c.device)}::text[], ${wanted.map((c) => c.collection)}::text[]) as w(device, collection)
       on c.device = w.device and c.collection = w.collection
     where c.tenant = ${tenant}
-  `.execute(trx);
+  `.execute(read);
   const byKey = new Map(rows.map((row) => [`${row.device}/${row.collection}`, row]));
   for (const conversation of wanted) {
     const row = byKey.get(`${conversation.device}/${conversation.collection}`);
@@ -102,50 +101,53 @@ async function loadStates(
   }
 }
 
-async function writeStates(
-  trx: Transaction<AnyDatabase>,
-  tenant: TenantId,
-  conversations: readonly Conversation[],
-): Promise<void> {
+function writeStates(page: Page, conversations: readonly Conversation[]): void {
   const written = conversations.filter((conversation) => conversation.state);
-  await sql`
+  if (written.length === 0) return;
+  page.later(sql`
     insert into sync_conversation (tenant, device, collection, revision, state)
-    select ${tenant}, * from unnest(
+    select ${page.tenant}, * from unnest(
       ${written.map((c) => c.device)}::text[],
       ${written.map((c) => c.collection)}::text[],
       ${written.map((c) => c.revision)}::integer[],
       ${written.map((c) => JSON.stringify(c.state))}::text[])
-    on conflict (tenant, device, collection) do update set revision = excluded.revision, state = excluded.state
-  `.execute(trx);
+    on conflict (tenant, device, collection) do update set revision = excluded.revision, state = excluded.state`);
 }
 
-async function writeHeld(
-  trx: Transaction<AnyDatabase>,
-  tenant: TenantId,
-  conversations: readonly Conversation[],
-): Promise<void> {
-  for (const { device, collection } of conversations.filter((conversation) => conversation.cleared)) {
-    await sql`
-      delete from device_known where tenant = ${tenant} and device = ${device} and collection = ${collection}
-    `.execute(trx);
-  }
+/**
+ * Of what was emptied, only what is not held again is deleted beside the others: so they are of different rows. One
+ * conversation a statement, as the planner cannot know how much several hold; that there are several is rare.
+ */
+function writeHeld(page: Page, conversations: readonly Conversation[]): void {
+  const { tenant } = page;
   const changes = conversations.flatMap(({ device, collection, held, cleared }) =>
     [...held].map(([item, known]) => ({ device, collection, item, known, cleared })),
   );
+  const set = changes.flatMap(({ known, ...rest }) => (known ? [{ ...rest, ...known }] : []));
+  const [cleared, ...others] = conversations.filter((conversation) => conversation.cleared);
+  for (const { device, collection } of others) {
+    page.first(sql`
+      delete from device_known where tenant = ${tenant} and device = ${device} and collection = ${collection}`);
+  }
+  if (cleared) {
+    const again = [...cleared.held].flatMap(([item, known]) => (known ? [item] : []));
+    page.later(sql`
+      delete from device_known
+      where tenant = ${tenant} and device = ${cleared.device} and collection = ${cleared.collection}
+        and item <> all(${again}::text[])`);
+  }
   const gone = changes.filter(({ known, cleared }) => known === null && !cleared);
   if (gone.length > 0) {
-    await sql`
+    page.later(sql`
       delete from device_known k
       using unnest(
         ${gone.map((c) => c.device)}::text[],
         ${gone.map((c) => c.collection)}::text[],
         ${gone.map((c) => c.item)}::text[]) as g(device, collection, item)
-      where k.tenant = ${tenant} and k.device = g.device and k.collection = g.collection and k.item = g.item
-    `.execute(trx);
+      where k.tenant = ${tenant} and k.device = g.device and k.collection = g.collection and k.item = g.item`);
   }
-  const set = changes.flatMap(({ known, ...rest }) => (known ? [{ ...rest, ...known }] : []));
   if (set.length > 0) {
-    await sql`
+    page.later(sql`
       insert into device_known (tenant, device, collection, item, version, hash)
       select ${tenant}, * from unnest(
         ${set.map((c) => c.device)}::text[],
@@ -153,7 +155,6 @@ async function writeHeld(
         ${set.map((c) => c.item)}::text[],
         ${set.map((c) => c.version)}::integer[],
         ${set.map((c) => c.hash)}::text[])
-      on conflict (tenant, device, collection, item) do update set version = excluded.version, hash = excluded.hash
-    `.execute(trx);
+      on conflict (tenant, device, collection, item) do update set version = excluded.version, hash = excluded.hash`);
   }
 }

@@ -7,6 +7,7 @@ import { syncStream } from '../../domain/shared/streams.ts';
 import type { Holding, SyncEventData } from '../../domain/sync/events.ts';
 import { applyHeld, type ConversationState, evolve, type Held } from '../../domain/sync/state.ts';
 import { freshDatabase } from '../../test/postgres.ts';
+import { PageWrites } from '../runner/page.ts';
 import type { AnyDatabase } from '../runner/projection.ts';
 import { syncView } from './project.ts';
 import { SyncViewReader } from './read.ts';
@@ -99,7 +100,10 @@ function eventOf(state: ConversationState | null, what: Step['what']): Event {
 async function project(tenant: TenantId, events: readonly RecordedEvent[], pageSize: number): Promise<void> {
   const view = syncView();
   for (let at = 0; at < events.length; at += pageSize) {
-    await db.transaction().execute((trx) => view.project(trx, tenant, events.slice(at, at + pageSize)));
+    const page = events.slice(at, at + pageSize);
+    const writes = new PageWrites(db, tenant);
+    await view.project(writes.page(at as Position, page));
+    await writes.execute([], (at + page.length) as Position);
   }
 }
 const sorted = (held: ReadonlyMap<ItemId, Held>) => [...held].sort(([a], [b]) => (a < b ? -1 : 1));

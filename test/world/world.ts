@@ -32,11 +32,15 @@ import type { ItemKind } from '../../domain/item/fields.ts';
 import type { AccountId, CollectionId, Instant, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
 import { eventRegistry } from '../../domain/shared/upcast.ts';
 import { syncEvents } from '../../domain/sync/events.ts';
-import type { AnyDatabase } from '../../projections/runner/projection.ts';
+import type { AnyDatabase, Projection } from '../../projections/runner/projection.ts';
 import { ProjectionRunner } from '../../projections/runner/runner.ts';
 
 export interface WorldOptions {
   readonly pool: pg.Pool;
+  /** Of the runner alone, for who counts what it sends; `pool` unless told. */
+  readonly runnerPool?: Pick<pg.Pool, 'options' | 'connect'>;
+  /** The read models; the engine's unless told. */
+  readonly projections?: (keys: KeyRing) => Projection[];
   readonly log?: EventLog;
   readonly blobs?: BlobStore;
   /** Milliseconds since 1970; the system's clock unless told. */
@@ -75,9 +79,9 @@ export class World {
     this.store = bodies.over(stored);
     this.db = createKysely<AnyDatabase>(options.pool);
     this.runner = new ProjectionRunner({
-      db: this.db,
+      db: options.runnerPool ? createKysely<AnyDatabase>(options.runnerPool as pg.Pool) : this.db,
       store: this.store,
-      projections: engineProjections(this.keys),
+      projections: (options.projections ?? engineProjections)(this.keys),
       onError: (error) => this.errors.push(error),
     });
     this.engine = buildEngine({
