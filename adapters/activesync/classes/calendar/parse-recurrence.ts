@@ -9,10 +9,11 @@ import { zoneArithmetic } from '../../time-zone/index.ts';
 import type { ProtocolVersion } from '../../version.ts';
 import { Calendar } from '../../wbxml/code-pages/index.ts';
 import { type Element, textOf } from '../../wbxml/element.ts';
+import { daysOf, frequencies } from '../shared/recurrence-codes.ts';
 import { Refusal } from './refusal.ts';
 import { renderUntil } from './render-recurrence.ts';
 import { readTime, type TimeFrame, wallClockOf } from './times.ts';
-import { booleanOf, daysOf, frequencies, msOfCompact, numberOf } from './wire-values.ts';
+import { booleanOf, msOfCompact, numberOf } from './wire-values.ts';
 
 /** What of the series the pattern is read against. */
 export interface RecurrenceContext {

@@ -10,8 +10,8 @@ import { zoneArithmetic } from '../../time-zone/index.ts';
 import type { ProtocolVersion } from '../../version.ts';
 import { Calendar } from '../../wbxml/code-pages/index.ts';
 import type { WbxmlWriter } from '../../wbxml/writer.port.ts';
+import { frequencies, maskOf } from '../shared/recurrence-codes.ts';
 import { renderTime } from './times.ts';
-import { frequencies, maskOf } from './wire-values.ts';
 
 export function renderRecurrence(
   writer: WbxmlWriter,

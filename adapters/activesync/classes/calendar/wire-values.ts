@@ -2,9 +2,7 @@
  * The numbers and date forms of MS-ASCAL and what they mean in the domain.
  */
 import type { Attendee, OccurrenceFields } from '../../../../domain/appointment/fields.ts';
-import { weekdays } from '../../../../domain/appointment/recurrence-days.ts';
 import type { Sensitivity } from '../../../../domain/item/fields.ts';
-import type { Recurrence, Weekday } from '../../../../domain/item/schema.ts';
 
 export type BusyStatus = NonNullable<OccurrenceFields['busyStatus']>;
 
@@ -22,26 +20,6 @@ export const attendeeStatuses: readonly (Attendee['status'] | undefined)[] = [
 ];
 /** The value 0 does not exist (MS-ASCAL 2.2.2.5). */
 export const attendeeTypes: readonly (Attendee['type'] | undefined)[] = [undefined, 'required', 'optional', 'resource'];
-/** The value 4 does not exist (MS-ASCAL 2.2.2.45). */
-export const frequencies: readonly (Recurrence['frequency'] | undefined)[] = [
-  'daily',
-  'weekly',
-  'monthly',
-  'monthlyNth',
-  undefined,
-  'yearly',
-  'yearlyNth',
-];
-
-/** MS-ASCAL 2.2.2.13 DayOfWeek: a sum of bits, Sunday is 1. */
-export function maskOf(days: readonly Weekday[]): number {
-  return days.reduce((mask, day) => mask | (1 << weekdays.indexOf(day)), 0);
-}
-
-export function daysOf(mask: number): Weekday[] {
-  return weekdays.filter((_, index) => mask & (1 << index));
-}
-
 /** A whole number without sign, as all numbers of the class are; undefined for anything else. */
 export function numberOf(text: string | undefined): number | undefined {
   const trimmed = text?.trim();

@@ -1,6 +1,7 @@
 /**
  * The recurrence of a task: MS-ASTASK 2.2.2.20 Recurrence and its children.
  */
+import { weekdays } from '../../../../domain/appointment/recurrence-days.ts';
 import { type Recurrence, recurrence as recurrenceSchema, type Weekday } from '../../../../domain/item/schema.ts';
 import type { ProtocolVersion } from '../../version.ts';
 import { Tasks } from '../../wbxml/code-pages/index.ts';
@@ -10,21 +11,7 @@ import type { ParseContext } from '../port.ts';
 import { parseFlag, plainText } from '../shared/codecs.ts';
 import { formatLocalDay, isPlainDate, parseInstant, parseLocalDay } from '../shared/dates.ts';
 import { cleared, equalValues, nothing, type Reading, refused, value } from '../shared/reading.ts';
-
-const frequencies: Readonly<Record<Recurrence['frequency'], string>> = {
-  daily: '0',
-  weekly: '1',
-  monthly: '2',
-  monthlyNth: '3',
-  yearly: '5',
-  yearlyNth: '6',
-};
-const frequencyByType = new Map(
-  Object.entries(frequencies).map(([frequency, type]) => [type, frequency as Recurrence['frequency']]),
-);
-
-/** Bit n of DayOfWeek is day n; FirstDayOfWeek is n itself. */
-const weekdays: readonly Weekday[] = ['SU', 'MO', 'TU', 'WE', 'TH', 'FR', 'SA'];
+import { daysOf, frequencies, maskOf } from '../shared/recurrence-codes.ts';
 
 /** RFC 5545 WKST. */
 const defaultFirstDay: Weekday = 'MO';
@@ -44,7 +31,7 @@ export function renderRecurrence(
     if (time !== undefined) writer.element(tag, time);
   };
   writer.open(Tasks.Recurrence);
-  writer.element(Tasks.Type, frequencies[recurrence.frequency]);
+  writer.element(Tasks.Type, String(frequencies.indexOf(recurrence.frequency)));
   day(Tasks.Start, recurrence.start ?? start);
   day(Tasks.Until, recurrence.until);
   number(Tasks.Occurrences, recurrence.count);
@@ -65,27 +52,24 @@ export function renderRecurrence(
   writer.close();
 }
 
-function maskOf(days: readonly Weekday[]): number {
-  return days.reduce((mask, day) => mask | (1 << weekdays.indexOf(day)), 0);
-}
-
 /**
  * Reads a Recurrence. `knownStart` is what `renderRecurrence` was given as start of the series the device knew.
  * What the version has no element for stays as known. A series that means the same as the known one is no change.
  */
 export function parseRecurrence(element: Element, context: ParseContext, knownStart: string | undefined): Reading {
   if (element.children.length === 0) return cleared;
-  const frequency = frequencyByType.get(numberText(element, Tasks.Type));
+  const type = numberText(element, Tasks.Type);
+  const frequency = /^\d$/.test(type) ? frequencies[Number(type)] : undefined;
   if (!frequency) return refused('unknown type of recurrence');
   const known = context.known?.recurrence as Recurrence | undefined;
-  const byDay = daysOf(integerOf(element, Tasks.DayOfWeek, 1, 127));
+  const mask = integerOf(element, Tasks.DayOfWeek, 1, 127);
   const sent: Record<string, unknown> = {
     frequency,
     start: dayOf(element, Tasks.Start, context),
     until: dayOf(element, Tasks.Until, context),
     count: integerOf(element, Tasks.Occurrences, 1, 999),
     interval: integerOf(element, Tasks.Interval, 1, 999),
-    byDay,
+    byDay: mask === undefined ? undefined : daysOf(mask),
     dayOfMonth: integerOf(element, Tasks.DayOfMonth, 1, 31),
     weekOfMonth: integerOf(element, Tasks.WeekOfMonth, 1, 5),
     monthOfYear: integerOf(element, Tasks.MonthOfYear, 1, 12),
@@ -131,10 +115,6 @@ function integerOf(element: Element, tag: Tag, min: number, max: number): number
   const number = Number(content);
   if (content === '' || !Number.isFinite(number)) return undefined;
   return Math.min(max, Math.max(min, Math.trunc(number)));
-}
-
-function daysOf(mask: number | undefined): Weekday[] | undefined {
-  return mask === undefined ? undefined : weekdays.filter((_, bit) => mask & (1 << bit));
 }
 
 function dayOf(element: Element, tag: Tag, context: ParseContext): string | undefined {
