@@ -2,6 +2,8 @@
  * Crawl and write-back take turns on one item. Within one process only: between processes the expected revision of
  * the item's link stream tells who was second.
  */
+import type { ItemId, TenantId } from '../../domain/shared/ids.ts';
+
 export class ItemLocks {
   readonly #tails = new Map<string, Promise<void>>();
 
@@ -38,3 +40,6 @@ export class ItemLocks {
     return { taken, release };
   }
 }
+
+/** Names an item among the locks. */
+export const lockKey = (tenant: TenantId, item: ItemId) => `${tenant}/${item}`;

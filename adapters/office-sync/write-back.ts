@@ -6,8 +6,7 @@ import { SubjectErased } from '../event-log/event-store.ts';
 import { ItemContended } from '../items/item-commands.ts';
 import type { Logger } from '../log/logger.ts';
 import { OfficeError, QuotaExceeded } from '../office/errors.ts';
-import { lockKey } from './intake.ts';
-import type { ItemLocks } from './item-locks.ts';
+import { type ItemLocks, lockKey } from './item-locks.ts';
 import { again, Job, type JobDeps, type Turn } from './write-back-job.ts';
 
 export interface WriteBackDeps extends JobDeps {
