@@ -2,6 +2,7 @@
  * A phone: a client that remembers. It sets itself up in the order real ones do, keeps a key and the items of every
  * folder, sends again what was not answered, and starts over where the server asks for it.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Element } from '../../adapters/activesync/wbxml/element.ts';
 import { type EasClient, HttpError, StatusError } from './client.ts';
 import { folderSync } from './commands/folders.ts';
@@ -56,6 +57,7 @@ const classNames: Readonly<Record<PimKind, string>> = {
 /** More windows than any folder has: the server never comes to rest. */
 const roundsMax = 10_000;
 const retriesMax = 5;
+const busyPauseMs = 250;
 /** A wipe is asked for (140), and what the policy is about (MS-ASCMD 2.2.2): all are told by Provision. */
 const provisionStatuses: readonly number[] = [140, 142, 143, 144];
 
@@ -224,7 +226,7 @@ export class Phone {
       case 5:
       case 16:
         // The server asks for the same again; asked at once it is as busy as before.
-        return await new Promise((resolve) => setTimeout(resolve, 250));
+        return await pause(busyPauseMs);
       default:
         throw new StatusError('Sync', status);
     }
