@@ -65,7 +65,7 @@ export interface EngineOptions {
   /** 32 bytes, the same after every restart. */
   readonly syncKeySecret: Uint8Array;
   readonly now: () => Instant;
-  readonly onForgedKey?: (id: ConversationId) => void;
+  readonly onUnknownKey?: SyncDeps['onUnknownKey'];
   readonly onWithheld?: (id: ConversationId, item: ItemId, reason: string) => void;
 }
 
@@ -103,7 +103,7 @@ export function buildEngine(options: EngineOptions): Engine {
     nonce: randomUUID,
     movedSince: (tenant, collection, position) => heads.movedSince(tenant, collection, position),
     folderHead: (tenant, collection) => heads.peek(tenant, collection) ?? heads.head(tenant, collection),
-    onForgedKey: options.onForgedKey ?? (() => {}),
+    onUnknownKey: options.onUnknownKey ?? (() => {}),
     onWithheld: options.onWithheld ?? (() => {}),
   };
   return {

@@ -166,7 +166,8 @@ async function startAll(
     folders,
     syncKeySecret: derivedSecret(masterKeyText, 'sync keys'),
     now: systemClock.instant,
-    onForgedKey: (id) => logger.warn({ device: id.device, collection: id.collection }, 'a forged sync key was sent'),
+    onUnknownKey: ({ device, collection }, kind) =>
+      logger.warn({ device, collection, kind }, 'a sync key is not known'),
     onWithheld: (id, item, reason) => logger.error({ collection: id.collection, item, reason }, 'an item is withheld'),
   });
   teardown.add('the engine', () => engine.close());

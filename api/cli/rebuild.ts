@@ -75,7 +75,8 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
   try {
     mustBeMaster(await isMasterOf(pool, master), given || undefined, dataDirOf(env));
     const db = createKysely<AnyDatabase>(pool);
-    const keys = keyRing({ table: postgresKeyTable({ pool }), master });
+    // All items of a tenant come round again and again: a cache they do not fit in would be none.
+    const keys = keyRing({ table: postgresKeyTable({ pool }), master, maxCached: 200_000 });
     const store = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
     const chosen = choose(allProjections(keys), positionals, values.all === true);
     const isDryRun = values['dry-run'] === true;

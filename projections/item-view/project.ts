@@ -45,43 +45,14 @@ export function itemView(keys: KeyRing, facts: ItemFacts): Projection {
     version: 1,
     migrations: [itemViewMigration],
     async project(page) {
-      const { tenant } = page;
-      const events = page.events.flatMap((event) => {
-        const name = parseItemStream(event.stream);
-        return name ? [{ event, item: name.item, kind: name.kind }] : [];
-      });
-      if (events.length === 0) return undefined;
-
-      const states = await statesBefore(page, keys, kept, events);
-      const revisions = new Map<ItemId, number>();
-      const drafts = new Map<string, Draft>();
-      const put = (draft: Draft): void => {
-        drafts.set(`${draft.row.collection}/${draft.row.item}`, draft);
-      };
-      for (const { event, item, kind } of events) {
-        const before = states.get(item) ?? null;
-        if (event.type === 'Forgotten') {
-          if (before) put({ row: tombstone(item, before, event, true) });
-          states.delete(item);
-          kept.delete(`${tenant}/${item}`);
-          continue;
-        }
-        revisions.set(item, event.revision);
-        const state = evolve(before, event);
-        if (!state || state === before) continue;
-        states.set(item, state);
-        if (before && before.collection !== state.collection) put({ row: tombstone(item, before, event, false) });
-        put(
-          state.removed
-            ? { row: tombstone(item, state, event, true) }
-            : { row: liveRow(item, kind, state, event, facts), fields: state.fields },
-        );
-      }
-      const { touched, sealedBytes, keyless } = await write(page, keys, [...drafts.values()]);
+      const fold = new ItemFold(keys, facts, kept);
+      await fold.add(page);
+      if (fold.isUntouched) return undefined;
+      const { touched, sealedBytes, keyless } = await fold.write(page, fold.size);
       page.written(() => {
-        for (const [item, revision] of revisions) {
-          const state = states.get(item);
-          const name = `${tenant}/${item}`;
+        for (const [item, revision] of fold.revisions) {
+          const state = fold.states.get(item);
+          const name = `${page.tenant}/${item}`;
           const bytes = sealedBytes.get(item) ?? kept.peek(name)?.bytes;
           // Without fields, or of unknown size, or its key is gone: whatever comes next is read.
           if (!state || state.removed || bytes === undefined || keyless.has(item)) kept.delete(name);
@@ -90,41 +61,126 @@ export function itemView(keys: KeyRing, facts: ItemFacts): Projection {
       });
       return touched;
     },
+    gather: () => {
+      const fold = new ItemFold(keys, facts, undefined);
+      return {
+        add: (page) => fold.add(page),
+        get size() {
+          return fold.size;
+        },
+        async write(page, limit) {
+          await fold.write(page, limit);
+        },
+      };
+    },
   };
 }
 
-async function statesBefore(
-  { tenant, read }: Page,
-  keys: KeyRing,
-  kept: LRUCache<string, Kept>,
-  events: readonly { event: RecordedEvent; item: ItemId }[],
-): Promise<Map<ItemId, ItemState>> {
-  const states = new Map<ItemId, ItemState>();
-  const seen = new Set<ItemId>();
-  const wanted: ItemId[] = [];
-  for (const { event, item } of events) {
-    if (seen.has(item)) continue;
-    seen.add(item);
-    if (event.revision === 0) continue;
-    const last = kept.get(`${tenant}/${item}`);
-    if (last && last.revision === event.revision - 1) states.set(item, last.state);
-    else wanted.push(item);
+/** States in memory while a rebuild gathers; beyond that they are read again. */
+const gatheredMax = 200_000;
+
+/** Events of items, folded into the rows they make. */
+class ItemFold {
+  /** After the last event seen of each item; an item whose key was destroyed is absent. */
+  readonly states = new Map<ItemId, ItemState>();
+  readonly revisions = new Map<ItemId, number>();
+  readonly #drafts = new Map<string, Draft>();
+  readonly #keys: KeyRing;
+  readonly #facts: ItemFacts;
+  readonly #kept: LRUCache<string, Kept> | undefined;
+
+  constructor(keys: KeyRing, facts: ItemFacts, kept: LRUCache<string, Kept> | undefined) {
+    this.#keys = keys;
+    this.#facts = facts;
+    this.#kept = kept;
   }
-  if (wanted.length === 0) return states;
-  const { rows } = await sql<ItemViewTable>`
-    select * from item_view where tenant = ${tenant} and item = any(${wanted}::text[]) and current
-  `.execute(read);
-  const found = await keys.find(
-    tenant,
-    rows.map((row) => itemSubject(row.item)),
-  );
-  for (const row of rows) {
-    const key = found.get(itemSubject(row.item));
-    const { kind, owner, collection, version, deleted } = row;
-    const fields = key && row.content ? openContent(key, row.item, row.content) : {};
-    states.set(row.item, { kind, owner, collection, version, removed: deleted, fields });
+
+  /** No event was one of an item. */
+  get isUntouched(): boolean {
+    return this.revisions.size === 0 && this.#drafts.size === 0;
   }
-  return states;
+
+  get size(): number {
+    return this.#drafts.size;
+  }
+
+  async add(page: Pick<Page, 'tenant' | 'events' | 'read'>): Promise<void> {
+    const events = page.events.flatMap((event) => {
+      const name = parseItemStream(event.stream);
+      return name ? [{ event, item: name.item, kind: name.kind }] : [];
+    });
+    if (events.length === 0) return;
+    await this.#readStates(page, events);
+    for (const { event, item, kind } of events) {
+      const before = this.states.get(item) ?? null;
+      if (event.type === 'Forgotten') {
+        if (before) this.#put({ row: tombstone(item, before, event, true) });
+        this.states.delete(item);
+        this.#kept?.delete(`${page.tenant}/${item}`);
+        continue;
+      }
+      this.revisions.set(item, event.revision);
+      const state = evolve(before, event);
+      if (!state || state === before) continue;
+      this.states.set(item, state);
+      if (before && before.collection !== state.collection) this.#put({ row: tombstone(item, before, event, false) });
+      this.#put(
+        state.removed
+          ? { row: tombstone(item, state, event, true) }
+          : { row: liveRow(item, kind, state, event, this.#facts), fields: state.fields },
+      );
+    }
+  }
+
+  async write(page: Pick<Page, 'tenant' | 'later'>, limit: number): Promise<Written> {
+    const drafts: Draft[] = [];
+    for (const [name, draft] of this.#drafts) {
+      if (drafts.length >= limit) break;
+      drafts.push(draft);
+      this.#drafts.delete(name);
+    }
+    const written = await write(page, this.#keys, drafts);
+    if (this.#drafts.size === 0 && this.states.size > gatheredMax) {
+      this.states.clear();
+      this.revisions.clear();
+    }
+    return written;
+  }
+
+  #put(draft: Draft): void {
+    this.#drafts.set(`${draft.row.collection}/${draft.row.item}`, draft);
+  }
+
+  /** The states before the events, of items that are not at hand. */
+  async #readStates(
+    { tenant, read }: Pick<Page, 'tenant' | 'read'>,
+    events: readonly { event: RecordedEvent; item: ItemId }[],
+  ): Promise<void> {
+    const seen = new Set<ItemId>();
+    const wanted: ItemId[] = [];
+    for (const { event, item } of events) {
+      if (seen.has(item) || this.revisions.has(item)) continue;
+      seen.add(item);
+      if (event.revision === 0) continue;
+      const last = this.#kept?.get(`${tenant}/${item}`);
+      if (last && last.revision === event.revision - 1) this.states.set(item, last.state);
+      else wanted.push(item);
+    }
+    if (wanted.length === 0) return;
+    const { rows } = await sql<ItemViewTable>`
+      select * from item_view where tenant = ${tenant} and item = any(${wanted}::text[]) and current
+    `.execute(read);
+    const found = await this.#keys.find(
+      tenant,
+      rows.map((row) => itemSubject(row.item)),
+    );
+    for (const row of rows) {
+      const key = found.get(itemSubject(row.item));
+      const { kind, owner, collection, version, deleted } = row;
+      const fields = key && row.content ? openContent(key, row.item, row.content) : {};
+      this.states.set(row.item, { kind, owner, collection, version, removed: deleted, fields });
+    }
+  }
 }
 
 function liveRow(item: ItemId, kind: ItemKind, state: ItemState, event: RecordedEvent, facts: ItemFacts): Row {
@@ -158,7 +214,7 @@ interface Written {
   readonly keyless: ReadonlySet<ItemId>;
 }
 
-async function write(page: Page, keys: KeyRing, drafts: readonly Draft[]): Promise<Written> {
+async function write(page: Pick<Page, 'tenant' | 'later'>, keys: KeyRing, drafts: readonly Draft[]): Promise<Written> {
   const { tenant } = page;
   const touched = new Map<string, Position[]>();
   const sealedBytes = new Map<ItemId, number>();

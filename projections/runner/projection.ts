@@ -53,4 +53,16 @@ export interface Projection {
   readonly migrations: readonly Migration[];
   /** Folds the page's events and hands over, in few statements, what results. */
   project(page: Page): Promise<Touched | undefined>;
+  /** For a rebuild, where it pays to write an item once that changed ten times. */
+  gather?(): Gathering;
+}
+
+/** Folds page after page and hands over only when told. */
+export interface Gathering {
+  /** Reads as `project` does; what was handed over must be readable by then. */
+  add(page: Pick<Page, 'tenant' | 'events' | 'read'>): Promise<void>;
+  /** Rows that wait to be written. */
+  readonly size: number;
+  /** Hands over at most `limit` of them. */
+  write(page: Pick<Page, 'tenant' | 'later'>, limit: number): Promise<void>;
 }

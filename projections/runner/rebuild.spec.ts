@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 const make = (projection: Projection, more: Partial<RebuildOptions> = {}) =>
-  rebuild({ db: world.db, store: world.store, projection, comparison, pageSize: 7, ...more });
+  rebuild({ db: world.db, store: world.store, projection, comparison, pageSize: 7, checkpointEvents: 7, ...more });
 
 /** A person with a phone and some contacts, changed and deleted. */
 async function someone() {
@@ -123,6 +123,29 @@ describe('a rebuild beside a running program', () => {
     // The page that was under way is folded again, those before it are not.
     expect(report.events).toBe(all - 7);
     expect(report.tables).toMatchObject([{ differing: 0 }]);
+  });
+
+  it('writes an item once that changed in many pages, and the same rows as page by page', async () => {
+    await someone();
+    const written: number[] = [];
+    const view = itemView.gather?.();
+    if (!view) throw new Error('the item view gathers');
+    const counted: Projection = {
+      ...itemView,
+      gather: () => ({
+        add: (page) => view.add(page),
+        get size() {
+          return view.size;
+        },
+        async write(page, limit) {
+          written.push(view.size);
+          await view.write(page, limit);
+        },
+      }),
+    };
+    const report = await make(counted, { checkpointEvents: 1_000_000 });
+    expect(report.tables).toMatchObject([{ differing: 0 }]);
+    expect(report.events).toBeGreaterThan(written[0] ?? Number.POSITIVE_INFINITY);
   });
 
   it('is refused while another process rebuilds the same, and not while it rebuilds another', async () => {

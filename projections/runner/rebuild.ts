@@ -5,12 +5,12 @@
  * the new tables take the live ones' place in that same transaction.
  */
 import { type Kysely, sql, type Transaction } from 'kysely';
-import type { EventStore } from '../../adapters/event-log/event-store.port.ts';
+import type { EventStore, RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
 import { NO_POSITION, type Position, type TenantId } from '../../domain/shared/ids.ts';
 import { checkpointMigration, readCheckpoints } from './checkpoints.ts';
 import { type Comparison, compareTables, type TableComparison } from './compare.ts';
 import { PageWrites } from './page.ts';
-import type { AnyDatabase, Projection } from './projection.ts';
+import type { AnyDatabase, Gathering, Projection, Statement } from './projection.ts';
 
 export interface RebuildOptions {
   /** At least three connections. */
@@ -20,6 +20,8 @@ export interface RebuildOptions {
   readonly comparison?: Comparison;
   /** Events folded in one transaction; 1,000 unless told. */
   readonly pageSize?: number;
+  /** Events that one checkpoint may stand for, where a read model gathers; 500,000 unless told. */
+  readonly checkpointEvents?: number;
   /** Compares and leaves everything as it is. */
   readonly isDryRun?: boolean;
   readonly onProgress?: (progress: Progress) => void;
@@ -45,6 +47,9 @@ export class RebuildRefused extends Error {
 }
 
 const rebuildLock = 0x6d73_7262;
+/** Rows that are gathered before they are written. */
+const gatheredMax = 60_000;
+const rowsTogether = 2_000;
 const attemptsMax = 5;
 /** Deadlock, and a lock that took too long: a runner's page was in the way. */
 const retryCodes: readonly unknown[] = ['40P01', '55P03'];
@@ -119,18 +124,63 @@ class Rebuild {
   }
 
   async #catchUp(tenant: TenantId, to: Position): Promise<void> {
-    const { db } = this.#options;
+    const { db, projection } = this.#options;
     for (let isBehind = true; isBehind; ) {
       isBehind = await db.transaction().execute(async (trx) => {
         await this.#enter(trx);
-        return await this.#page(trx, tenant, to);
+        return projection.gather
+          ? await this.#gathered(trx, tenant, to, projection.gather())
+          : await this.#page(trx, tenant, to);
       });
     }
   }
 
+  /** Folds pages until enough is gathered, and writes it with one checkpoint; false when there was nothing more. */
+  async #gathered(
+    trx: Transaction<AnyDatabase>,
+    tenant: TenantId,
+    to: Position,
+    gathering: Gathering,
+  ): Promise<boolean> {
+    const { store, projection, pageSize = 1_000, checkpointEvents = 500_000 } = this.#options;
+    const from = await this.#position(trx, tenant);
+    let position = from;
+    let folded = 0;
+    // The next page is read while this one is folded.
+    let reading = from < to ? store.readAll(tenant, from, pageSize) : undefined;
+    while (reading) {
+      const page: readonly RecordedEvent[] = await reading;
+      const events = page.filter((event) => event.position <= to);
+      const last = events.at(-1);
+      if (!last) throw new Error(`the log of ${tenant} ends before position ${to}`);
+      position = last.position;
+      const isEnough = gathering.size >= gatheredMax || folded + events.length >= checkpointEvents;
+      reading = position < to && !isEnough ? store.readAll(tenant, position, pageSize) : undefined;
+      reading?.catch(() => undefined);
+      await gathering.add({ tenant, events, read: trx });
+      folded += events.length;
+      this.#progress(tenant, events.length);
+    }
+    if (position === from) return false;
+    while (gathering.size > 0) {
+      const statements: Statement[] = [];
+      await gathering.write({ tenant, later: (statement) => statements.push(statement) }, rowsTogether);
+      for (const statement of statements) await statement.execute(trx);
+    }
+    const move = { name: projection.name, version: projection.version, from };
+    await new PageWrites(trx, tenant).execute([move], position);
+    return position < to;
+  }
+
+  #progress(tenant: TenantId, events: number): void {
+    this.#events += events;
+    const seconds = (performance.now() - this.#startedMs) / 1_000;
+    this.#options.onProgress?.({ tenant, events: this.#events, perSecond: Math.round(this.#events / seconds) });
+  }
+
   /** Folds one page up to the position; false when there was nothing more. */
   async #page(trx: Transaction<AnyDatabase>, tenant: TenantId, to: Position): Promise<boolean> {
-    const { store, projection, pageSize = 1_000, onProgress } = this.#options;
+    const { store, projection, pageSize = 1_000 } = this.#options;
     const from = await this.#position(trx, tenant);
     if (from >= to) return false;
     const page = await store.readAll(tenant, from, pageSize);
@@ -141,9 +191,7 @@ class Rebuild {
     await projection.project(writes.page(from, events));
     const move = { name: projection.name, version: projection.version, from };
     await writes.execute([move], last.position as Position);
-    this.#events += events.length;
-    const seconds = (performance.now() - this.#startedMs) / 1_000;
-    onProgress?.({ tenant, events: this.#events, perSecond: Math.round(this.#events / seconds) });
+    this.#progress(tenant, events.length);
     return last.position < to;
   }
 

@@ -8,7 +8,7 @@ import { crawl } from './scenarios/crawl.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { firstSync } from './scenarios/first-sync.ts';
 import { noChange } from './scenarios/no-change.ts';
-import { rebuild } from './scenarios/rebuild.ts';
+import { rebuildScenario as rebuild } from './scenarios/rebuild.ts';
 import type { Scenario, Settings } from './scenarios/scenario.ts';
 import { setUp, setUpDemo } from './scenarios/set-up.ts';
 import { throughput, throughputOffice } from './scenarios/throughput.ts';

@@ -98,7 +98,7 @@ export class World {
       },
       syncKeySecret: new Uint8Array(32).fill(9),
       now: this.#now,
-      onForgedKey: ({ device, collection }) => this.forged.push(`${device}/${collection}`),
+      onUnknownKey: ({ device, collection }) => this.forged.push(`${device}/${collection}`),
     });
   }
 

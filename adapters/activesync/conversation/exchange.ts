@@ -61,8 +61,11 @@ export interface ExchangeDeps extends ChangesDeps, CommandsDeps {
   readonly keyChecks: KeyChecks;
   readonly classOf: (kind: Folder['kind']) => ItemClass;
   readonly now: () => Instant;
-  /** Somebody looks at these: a key that was never issued, an item that could not be shown. */
-  readonly onForgedKey: (id: ConversationId) => void;
+  /**
+   * Somebody looks at these: a key that cannot be served, and an item that could not be shown. `ahead` is a key of ours
+   * that the log does not know of: the log was restored to an earlier point.
+   */
+  readonly onUnknownKey: (id: ConversationId, kind: 'forged' | 'ahead') => void;
   readonly onWithheld: (id: ConversationId, item: ItemId, reason: string) => void;
 }
 
@@ -146,7 +149,7 @@ async function goOn(
   const recognised = key ? recognise(conversation.state, key) : 'unknown';
   const then = key && recognised === 'earlier' ? await deps.conversations.heldAt(id, key) : null;
   if (!key || recognised === 'unknown' || (recognised === 'earlier' && !then)) {
-    deps.onForgedKey(id);
+    deps.onUnknownKey(id, key ? 'ahead' : 'forged');
     return failed(syncStatus.invalidSyncKey, '0');
   }
   if (then) {
