@@ -15,7 +15,7 @@ export interface WriteBackDeps extends JobDeps {
   readonly log: Logger;
   /** 0 to 1: spreads retries. */
   readonly random: () => number;
-  /** Items worked on together; 4 unless told. */
+  /** Items worked on together; 8 unless told: what they store and what follows from it is gathered. */
   readonly concurrency?: number;
 }
 
@@ -36,7 +36,7 @@ export class WriteBack {
 
   /** Works on what is due now, until nothing is; answers with how many items that were. Never rejects for an office. */
   async runDue(): Promise<number> {
-    const { queue, clock, concurrency = 4 } = this.#deps;
+    const { queue, clock, concurrency = 8 } = this.#deps;
     let count = 0;
     for (;;) {
       const claimed = await queue.claim(clock.nowMs(), leaseMs, concurrency);

@@ -4,7 +4,7 @@ import type { KeyRing } from '../../adapters/crypto.port.ts';
 import type { RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
 import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import { evolve, type ItemState } from '../../domain/item/state.ts';
-import type { Instant, ItemId, Position } from '../../domain/shared/ids.ts';
+import type { CollectionId, Instant, ItemId, Position } from '../../domain/shared/ids.ts';
 import { itemSubject, parseItemStream } from '../../domain/shared/streams.ts';
 import type { Page, Projection, Touched } from '../runner/projection.ts';
 import { openContent, sealContent } from './content.ts';
@@ -84,7 +84,8 @@ class ItemFold {
   /** After the last event seen of each item; an item whose key was destroyed is absent. */
   readonly states = new Map<ItemId, ItemState>();
   readonly revisions = new Map<ItemId, number>();
-  readonly #drafts = new Map<string, Draft>();
+  /** By folder and item; made when written, since most are overtaken before. */
+  readonly #drafts = new Map<string, () => Draft>();
   readonly #keys: KeyRing;
   readonly #facts: ItemFacts;
   readonly #kept: LRUCache<string, Kept> | undefined;
@@ -114,7 +115,7 @@ class ItemFold {
     for (const { event, item, kind } of events) {
       const before = this.states.get(item) ?? null;
       if (event.type === 'Forgotten') {
-        if (before) this.#put({ row: tombstone(item, before, event, true) });
+        if (before) this.#put(before.collection, item, () => ({ row: tombstone(item, before, event, true) }));
         this.states.delete(item);
         this.#kept?.delete(`${page.tenant}/${item}`);
         continue;
@@ -123,8 +124,10 @@ class ItemFold {
       const state = evolve(before, event);
       if (!state || state === before) continue;
       this.states.set(item, state);
-      if (before && before.collection !== state.collection) this.#put({ row: tombstone(item, before, event, false) });
-      this.#put(
+      if (before && before.collection !== state.collection) {
+        this.#put(before.collection, item, () => ({ row: tombstone(item, before, event, false) }));
+      }
+      this.#put(state.collection, item, () =>
         state.removed
           ? { row: tombstone(item, state, event, true) }
           : { row: liveRow(item, kind, state, event, this.#facts), fields: state.fields },
@@ -136,7 +139,7 @@ class ItemFold {
     const drafts: Draft[] = [];
     for (const [name, draft] of this.#drafts) {
       if (drafts.length >= limit) break;
-      drafts.push(draft);
+      drafts.push(draft());
       this.#drafts.delete(name);
     }
     const written = await write(page, this.#keys, drafts);
@@ -147,8 +150,8 @@ class ItemFold {
     return written;
   }
 
-  #put(draft: Draft): void {
-    this.#drafts.set(`${draft.row.collection}/${draft.row.item}`, draft);
+  #put(collection: CollectionId, item: ItemId, draft: () => Draft): void {
+    this.#drafts.set(`${collection}/${item}`, draft);
   }
 
   /** The states before the events, of items that are not at hand. */

@@ -221,6 +221,10 @@ function settleTask(given: Change, timeZone: string): Change {
   return held;
 }
 
+const partialShapes = Object.fromEntries(
+  Object.entries(shapes).map(([kind, shape]) => [kind, (shape as z.ZodObject).partial()]),
+) as Record<ScreenKind, z.ZodObject>;
+
 /**
  * A record with a change done to it, checked: unknown names are left out. Throws Invalid. `timeZone` is the owner's.
  */
@@ -231,9 +235,8 @@ export function changed<K extends ScreenKind>(
   kept: Kept,
   timeZone: string,
 ): RecordOf[K] {
-  const parsed = (shapes[kind] as z.ZodObject)
-    .partial()
-    .safeParse(Object.fromEntries(Object.entries(change).filter(([, value]) => value !== null && value !== undefined)));
+  const given = Object.entries(change).filter(([, value]) => value !== null && value !== undefined);
+  const parsed = partialShapes[kind].safeParse(Object.fromEntries(given));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new Invalid(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
