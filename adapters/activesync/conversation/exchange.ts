@@ -19,19 +19,12 @@ import type { ItemClass } from '../classes/port.ts';
 import { actorOf, conversationOf, itemsOf, type Session } from '../session.ts';
 import { syncStatus } from '../status.ts';
 import { type Changes, type ChangesDeps, type ChangesQuery, changes, configOf, type ServerCommand } from './changes.ts';
-import {
-  type ClientCommand,
-  type CommandResponse,
-  type CommandsDeps,
-  type CommandsInput,
-  type CommandsResult,
-  execute,
-  planCommands,
-  settleAll,
-} from './commands.ts';
+import type { ClientCommand, CommandResponse, CommandsDeps, CommandsInput, CommandsResult } from './commands.ts';
 import { type ItemFilter, itemFilter } from './filter.ts';
 import type { KeyChecks } from './key-checks.ts';
+import { planCommands } from './plan-commands.ts';
 import { Renderer } from './renderer.ts';
+import { execute, settleAll } from './settle-commands.ts';
 import { type Conversation, type ConversationId, type ConversationStore, ViewBehind } from './store.ts';
 
 export interface ExchangeRequest {

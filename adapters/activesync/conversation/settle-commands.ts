@@ -1,0 +1,182 @@
+/** Carries planned commands out, and says what their results mean for the device and for what it holds. */
+import type { ItemCommand, PastEvent } from '../../../domain/item/decide.ts';
+import { fold, type ItemState } from '../../../domain/item/state.ts';
+import type { ItemId } from '../../../domain/shared/ids.ts';
+import type { HoldingOp } from '../../../domain/sync/events.ts';
+import type { Held } from '../../../domain/sync/state.ts';
+import type { ItemRow } from '../../../projections/item-view/read.ts';
+import type { ItemRequest, ItemResult } from '../../items/item-commands.ts';
+import { syncStatus } from '../status.ts';
+import type {
+  ClientCommand,
+  CommandPlan,
+  CommandResponse,
+  CommandsDeps,
+  CommandsInput,
+  CommandsResult,
+} from './commands.ts';
+import { digest } from './plan-commands.ts';
+
+/** Carries the commands out, those that were carried out before included: their results are as they were then. */
+export async function execute(
+  deps: CommandsDeps,
+  input: CommandsInput,
+  { requests }: CommandPlan,
+): Promise<readonly ItemResult[]> {
+  return await withLaterEdits(deps, input, requests, await deps.items.execute(input.id.tenant, requests));
+}
+
+/**
+ * An Add that is sent again may have been edited on the phone since. It is the same item; what differs from the first
+ * Add is a change of it.
+ */
+async function withLaterEdits(
+  deps: CommandsDeps,
+  input: CommandsInput,
+  requests: readonly ItemRequest[],
+  results: readonly ItemResult[],
+): Promise<readonly ItemResult[]> {
+  const edits = requests.flatMap((request, index) => {
+    const { command } = request;
+    if (!results[index]?.repeated || typeof command === 'function' || command.do !== 'add') return [];
+    const { fields } = command;
+    const commandId = deps.commandId([request.commandId, 'edited', digest(Buffer.from(JSON.stringify(fields)))]);
+    const edit = (history: readonly PastEvent[]): ItemCommand => {
+      const first = fold(history.slice(0, 1));
+      const cleared = Object.keys(first?.fields ?? {}).filter((name) => fields[name] === undefined);
+      return { do: 'change', base: 0, rule: 'clientWins', patch: { set: fields, cleared } };
+    };
+    return [{ index, request: { ...request, commandId, command: edit } }];
+  });
+  if (edits.length === 0) return results;
+  const after = await deps.items.execute(
+    input.id.tenant,
+    edits.map(({ request }) => request),
+  );
+  const merged = [...results];
+  edits.forEach(({ index }, at) => {
+    merged[index] = after[at] as ItemResult;
+  });
+  return merged;
+}
+
+/** What the results mean for the device and for what it holds. */
+export async function settleAll(
+  deps: CommandsDeps,
+  input: CommandsInput,
+  { planned, held: before, rows }: CommandPlan,
+  results: readonly ItemResult[],
+): Promise<CommandsResult> {
+  const out: CommandsResult = { responses: [], ops: [] };
+  const held = new Map(before);
+  let at = 0;
+  for (const { command, request, response } of planned) {
+    if (request) settle(input, command, request, results[at++] as ItemResult, held, out);
+    else if (response) refuse(command, response, held, out);
+    else if (command.do === 'fetch') out.responses.push(await fetch(deps, input, command.item, rows.get(command.item)));
+  }
+  return out;
+}
+
+/** What the result of a command means for the device, and whether it must be told. */
+function settle(
+  input: CommandsInput,
+  command: ClientCommand,
+  request: ItemRequest,
+  result: ItemResult,
+  held: Map<ItemId, Held>,
+  out: CommandsResult,
+): void {
+  const { item } = request;
+  const { decision, state } = result;
+  const known = held.get(item);
+  const note = (op: HoldingOp, version = 0, hash = ''): void => {
+    out.ops.push([item, op, version, hash]);
+    if (op === 'delete') held.delete(item);
+    else if (op !== 'stale') held.set(item, { version, hash });
+  };
+  const instance = 'instanceId' in command && command.instanceId ? { instanceId: command.instanceId } : {};
+
+  if (command.do === 'add') {
+    if (decision.kind === 'unreadable') {
+      out.responses.push({ do: 'add', status: decision.status, clientId: command.clientId });
+      return;
+    }
+    const { version, hash } = rendering(input, state);
+    note('add', version, hash);
+    if (decision.kind === 'accepted' && decision.merged) note('stale');
+    out.responses.push({ do: 'add', status: syncStatus.success, clientId: command.clientId, item });
+    return;
+  }
+  if (command.do === 'fetch') return;
+  const isDelete = command.do === 'delete' && !command.instanceId;
+
+  if (decision.kind !== 'accepted') {
+    const status = decision.kind === 'unreadable' ? decision.status : syncStatus.objectNotFound;
+    if (isDelete && status === syncStatus.objectNotFound) {
+      note('delete', state?.version);
+      return;
+    }
+    out.responses.push({ do: command.do, status, item, ...instance });
+    refuseHolding(command, item, known, out);
+    return;
+  }
+  if (isDelete) {
+    note('delete', state?.version);
+    if (decision.conflict === 'client') {
+      out.responses.push({ do: 'delete', status: syncStatus.conflict, item });
+      out.ops.push([item, 'stale', 0, '']);
+    }
+    return;
+  }
+  if (decision.conflict === 'client') {
+    const status = state?.removed ? syncStatus.objectNotFound : syncStatus.conflict;
+    out.responses.push({ do: command.do, status, item, ...instance });
+  }
+  if (decision.merged || state?.removed) {
+    out.ops.push([item, 'stale', 0, '']);
+    return;
+  }
+  const { version, hash } = rendering(input, state);
+  note(known ? 'change' : 'add', version, hash);
+}
+
+/** A refused command leaves the device with something else than we have: what it holds must be sent anew. */
+function refuse(command: ClientCommand, response: CommandResponse, held: Map<ItemId, Held>, out: CommandsResult): void {
+  out.responses.push(response);
+  if (command.do === 'change' || command.do === 'delete') {
+    refuseHolding(command, command.item, held.get(command.item), out);
+  }
+}
+
+function refuseHolding(command: ClientCommand, item: ItemId, known: Held | undefined, out: CommandsResult): void {
+  if (!known) return;
+  if (command.do === 'delete' && !command.instanceId) out.ops.push([item, 'delete', 0, '']);
+  out.ops.push([item, 'stale', 0, '']);
+}
+
+function rendering(input: CommandsInput, state: ItemState | null): { version: number; hash: string } {
+  if (!state) return { version: -1, hash: '' };
+  // What cannot be rendered is held under no hash; the next look at it finds and reports that.
+  try {
+    return { version: state.version, hash: input.renderer.render(state.fields).hash };
+  } catch {
+    return { version: state.version, hash: '' };
+  }
+}
+
+async function fetch(
+  deps: CommandsDeps,
+  input: CommandsInput,
+  item: ItemId,
+  row: ItemRow | undefined,
+): Promise<CommandResponse> {
+  if (!row || row.deleted) return { do: 'fetch', status: syncStatus.objectNotFound, item };
+  const fields = (await deps.open(input.id.tenant, [row])).get(item);
+  if (!fields) return { do: 'fetch', status: syncStatus.objectNotFound, item };
+  try {
+    return { do: 'fetch', status: syncStatus.success, item, data: input.renderer.render(fields).fragment };
+  } catch {
+    return { do: 'fetch', status: syncStatus.conversionError, item };
+  }
+}
