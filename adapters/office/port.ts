@@ -16,7 +16,6 @@ export type OfficeRecordId = Branded<string, 'OfficeRecordId'>;
 export type OfficeHash = Branded<string, 'OfficeHash'>;
 
 export type OfficeKind = ItemKind | 'company';
-export const officeKinds: readonly OfficeKind[] = ['contact', 'appointment', 'task', 'note', 'company'];
 
 /** `freeBusy`: appointments come without anything but their times and whether they make busy. */
 export type OfficeAccess = 'read' | 'readWrite' | 'freeBusy';

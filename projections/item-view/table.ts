@@ -28,10 +28,6 @@ export interface ItemViewTable {
   open: boolean;
 }
 
-export interface ItemViewDatabase {
-  item_view: ItemViewTable;
-}
-
 export const itemViewMigration: Migration = {
   name: '0100_item_view',
   async up(db: Kysely<AnyDatabase>) {

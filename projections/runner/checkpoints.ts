@@ -17,12 +17,6 @@ export const checkpointMigration: Migration = {
   },
 };
 
-export interface Checkpoint {
-  readonly projection: string;
-  readonly version: number;
-  readonly position: Position;
-}
-
 export async function readCheckpoints(
   db: Kysely<AnyDatabase>,
   tenant: TenantId,

@@ -24,11 +24,6 @@ export interface DeviceKnownTable {
   hash: string;
 }
 
-export interface SyncDatabase {
-  sync_conversation: SyncConversationTable;
-  device_known: DeviceKnownTable;
-}
-
 export const syncMigration: Migration = {
   name: '0110_sync',
   async up(db) {

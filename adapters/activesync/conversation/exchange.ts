@@ -25,6 +25,7 @@ import type { KeyChecks } from './key-checks.ts';
 import { planCommands } from './plan-commands.ts';
 import { Renderer } from './renderer.ts';
 import { execute, settleAll } from './settle-commands.ts';
+import { stillSince } from './still.ts';
 import { type Conversation, type ConversationId, type ConversationStore, ViewBehind } from './store.ts';
 
 export interface ExchangeRequest {
@@ -104,7 +105,7 @@ async function begin(
   const isFresh =
     state !== null &&
     state.issued === 1 &&
-    state.cursor.config === '*' &&
+    state.cursor.config === anyConfig &&
     isDeepStrictEqual(state.supported, supported) &&
     (request.options === undefined || isDeepStrictEqual(state.options, request.options));
   // Asked again before the first key was used: the answer was lost, or never will be read.
@@ -292,20 +293,12 @@ async function findChanges(deps: ExchangeDeps, query: ChangesQuery, hasOwn: bool
   const { conversation, standpoint, stale, collection } = query;
   const { tenant } = query.id;
   const config = configOf(query);
-  const head = await deps.folderHead(tenant, collection);
-  const { checked, own } = conversation;
-  const isChecked = checked && checked.key === standpoint.base && checked.config === config;
-  const { cursor } = standpoint;
-  const isRead = cursor.config === config || cursor.config === anyConfig;
-  const position = isChecked ? checked.position : isRead ? cursor.position : undefined;
-  if (position !== undefined && stale.size === 0) {
-    const moved = position >= head ? [] : deps.movedSince(tenant, collection, position);
-    const mine = own.get(standpoint.base);
-    if (moved?.every((one) => mine?.has(one))) return { position, config };
-  }
+  const { base, cursor } = standpoint;
+  const position = await stillSince(deps, { tenant, collection, conversation, base, cursor, config });
+  if (position !== undefined && stale.size === 0) return { position, config };
   const found = await changes(deps, query);
   if (found.commands.length === 0 && !found.moreAvailable && !hasOwn) {
-    conversation.checked = { key: standpoint.base, position: found.cursor.position, config: found.cursor.config };
+    conversation.checked = { key: base, position: found.cursor.position, config: found.cursor.config };
   }
   return { found, position: found.cursor.position, config: found.cursor.config };
 }

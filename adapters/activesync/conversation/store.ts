@@ -182,10 +182,6 @@ export class ConversationStore {
     );
   }
 
-  forget(id: ConversationId): void {
-    this.#cache.delete(nameOf(id));
-  }
-
   async #settled(id: ConversationId, conversation: Conversation): Promise<void> {
     if (await this.#options.runner.waitFor(id.tenant, conversation.position, viewWaitMs)) return;
     throw new ViewBehind();

@@ -58,11 +58,6 @@ export function commandByCode(code: number): string | undefined {
   return byCode[code];
 }
 
-export function codeOfCommand(name: string): number | undefined {
-  const found = Object.entries(byCode).find(([, known]) => known === name);
-  return found && Number(found[0]);
-}
-
 const served = new Map<string, CommandName>(
   servedCommands.flatMap((name) => [
     [name, name],

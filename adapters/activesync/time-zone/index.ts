@@ -13,7 +13,6 @@ import {
   isBlank,
   type TimeZoneInformation,
 } from './time-zone-information.ts';
-import { offsetMsAt } from './zone-arithmetic.ts';
 import { commonZones, englishStandardName, windowsNameOf, zonesNamed } from './zone-names.ts';
 
 export { wallClockIn } from './rules.ts';
@@ -130,9 +129,4 @@ function strikesAt(
   toleranceMs: number,
 ): boolean {
   return Math.abs(wallClockOfRule(rule, year) - wallClockMs) <= toleranceMs;
-}
-
-/** The UTC offset of a zone at a moment, in minutes east. */
-export function offsetMinutesAt(zone: string, epochMs: number): number {
-  return offsetMsAt(zone, epochMs) / 60_000;
 }

@@ -2,10 +2,11 @@
 import type { Folder } from '../../../../domain/folder/state.ts';
 import type { CollectionId, ItemId } from '../../../../domain/shared/ids.ts';
 import { standpoint as standpointOf } from '../../../../domain/sync/decide.ts';
-import { anyConfig, type ConversationState, type Held } from '../../../../domain/sync/state.ts';
+import type { ConversationState, Held } from '../../../../domain/sync/state.ts';
 import { changes, configOf } from '../../conversation/changes.ts';
 import { type ItemFilter, itemFilter } from '../../conversation/filter.ts';
 import { Renderer } from '../../conversation/renderer.ts';
+import { stillSince } from '../../conversation/still.ts';
 import type { Conversation, ConversationId } from '../../conversation/store.ts';
 import type { SyncDeps } from '../../deps.ts';
 import { conversationOf, itemsOf, type Session } from '../../session.ts';
@@ -55,16 +56,10 @@ function viewOf(deps: SyncDeps, session: Session, folder: Folder, conversation: 
 async function isStill(deps: SyncDeps, { tenant }: ConversationId, view: View | undefined): Promise<boolean> {
   if (!view) return true;
   const { state, base, conversation, collection } = view;
-  const { checked } = conversation;
-  const config = configOf(view);
-  const cursor = state.offer ? state.offer.cursor : state.cursor;
-  const isRead = cursor.config === config || cursor.config === anyConfig;
-  const isChecked = checked && checked.key === base && checked.config === config;
-  const lookedAt = isChecked ? checked.position : isRead ? cursor.position : undefined;
-  if (lookedAt === undefined || hasStale(state)) return false;
-  if (lookedAt >= (deps.heads.peek(tenant, collection) ?? (await deps.heads.head(tenant, collection)))) return true;
-  const own = conversation.own.get(base);
-  return deps.heads.movedSince(tenant, collection, lookedAt)?.every((moved) => own?.has(moved)) === true;
+  if (hasStale(state)) return false;
+  const { cursor } = state.offer ?? state;
+  const query = { tenant, collection, conversation, base, cursor, config: configOf(view) };
+  return (await stillSince(deps, query)) !== undefined;
 }
 
 function hasStale(state: ConversationState): boolean {
