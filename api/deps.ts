@@ -8,6 +8,7 @@ import type { Accounts } from './services/accounts.ts';
 import type { Devices } from './services/devices.ts';
 import type { Person } from './services/directory.ts';
 import type { SignInService } from './services/sign-in.ts';
+import type { Support } from './support.ts';
 
 /** One question of readiness: resolves when the part works, rejects with a reason an operator understands. */
 export type ReadyCheck = () => Promise<void>;
@@ -51,4 +52,6 @@ export interface AppDeps {
   readonly locateItem?: (item: string) => Promise<{ tenant: TenantId; stream: StreamName } | undefined>;
   /** What of it this process can do; nothing where it does not speak to an office. */
   readonly office?: Partial<OfficeAdministration>;
+  /** For auditors and support; absent where this process has no items. */
+  readonly support?: Support;
 }

@@ -47,6 +47,7 @@ import { Devices } from './services/devices.ts';
 import { Directory } from './services/directory.ts';
 import { createFolders } from './services/folders.ts';
 import { createSignIn } from './services/sign-in.ts';
+import { buildSupport } from './support.ts';
 import { Teardown } from './teardown.ts';
 
 const stopWithinMs = 4_500;
@@ -222,6 +223,10 @@ async function startAll(
       return rows.map(({ collection, revision, state }) => ({ collection, revision, ...state }));
     },
     office,
+    support: buildSupport({
+      ...{ pool, db, log, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
+      now: systemClock.instant,
+    }),
     locateItem: async (item) => {
       for (const { tenant } of await store.tenants()) {
         const row = (await engine.itemView.locate(tenant, [item as ItemId])).get(item as ItemId);

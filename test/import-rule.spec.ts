@@ -63,6 +63,7 @@ const compositionRoots: Readonly<Record<string, string>> = {
   'api/main.ts': 'the composition root',
   'api/engine.ts': 'its part that puts the sync engine together',
   'api/office.ts': 'its part that connects the office',
+  'api/support.ts': 'its part for auditors and support',
   'api/catalogue.ts': 'the list of events, tables and read models that server and commands share',
   'api/cli/': 'programs of their own, for operators and auditors',
   'scripts/': 'tools for developers',

@@ -7,7 +7,7 @@ import type { FolderTree } from '../../domain/folder/state.ts';
 import type { Actor, EventMeta } from '../../domain/shared/event.ts';
 import type { AccountId, DeviceKey, TenantId } from '../../domain/shared/ids.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
-import type { ExchangeDeps } from './conversation/exchange.ts';
+import type { ExchangeDeps } from './conversation/terms.ts';
 import type { Closings } from './http/closings.ts';
 import type { CommandName } from './http/command-names.ts';
 import type { FolderHeads } from './wake/folder-heads.ts';

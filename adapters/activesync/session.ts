@@ -14,6 +14,8 @@ export interface Session {
   readonly device: DeviceKey;
   readonly deviceId: string;
   readonly version: ProtocolVersion;
+  /** The request's name in the record of exchanges. */
+  readonly exchange?: string;
 }
 
 export function actorOf(session: Session): Actor {

@@ -7,7 +7,7 @@
 import { type Decision, decide, type ItemCommand, type PastEvent } from '../../domain/item/decide.ts';
 import type { ItemKind } from '../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../domain/item/state.ts';
-import type { Actor } from '../../domain/shared/event.ts';
+import type { Actor, Cause, EventMeta } from '../../domain/shared/event.ts';
 import type { AccountId, CommandId, Instant, ItemId, Position, StreamName, TenantId } from '../../domain/shared/ids.ts';
 import { accountSubject, itemStream, itemSubject } from '../../domain/shared/streams.ts';
 import type { DomainWrite, EventStore, RecordedEvent, StreamPage } from '../event-log/event-store.port.ts';
@@ -28,6 +28,7 @@ export interface ItemRequest {
   readonly commandId: CommandId;
   readonly actor: Actor;
   readonly at: Instant;
+  readonly cause?: Cause;
   /** Whose key wraps the key of a new item. */
   readonly owner: AccountId;
   /** A command, or what makes one from the item's history up to the command's first execution. */
@@ -185,7 +186,8 @@ function needsHistory({ command }: ItemRequest): boolean {
 }
 
 function writeOf({ request, page, result }: Decided): DomainWrite {
-  const meta = { at: request.at, actor: request.actor, commandId: request.commandId };
+  const { at, actor, commandId, cause } = request;
+  const meta: EventMeta = { at, actor, commandId, ...(cause ? { cause } : {}) };
   return {
     stream: streamOf(request),
     head: page.head,

@@ -7,7 +7,7 @@ import { World } from '../../../test/world/world.ts';
 import { memoryEventLog } from '../../event-log/memory.ts';
 import type { EventLog, StreamWrite } from '../../event-log/port.ts';
 import { commandIdFrom } from '../../ids.ts';
-import type { ExchangeDeps } from './exchange.ts';
+import type { ExchangeDeps } from './terms.ts';
 
 let world: World;
 let log: EventLog;

@@ -4,6 +4,7 @@ import type { Folder } from '../../../domain/folder/state.ts';
 import type { PastEvent } from '../../../domain/item/decide.ts';
 import type { Fields } from '../../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../../domain/item/state.ts';
+import type { Cause } from '../../../domain/shared/event.ts';
 import type { CommandId, ItemId } from '../../../domain/shared/ids.ts';
 import type { Held } from '../../../domain/sync/state.ts';
 import type { ItemRow } from '../../../projections/item-view/read.ts';
@@ -92,6 +93,7 @@ function planAdd(
       commandId: id,
       actor: actorOf(session),
       at: deps.now(),
+      cause: causeOf(input, 'Sync Add'),
       owner: ownerOf(folder, session),
       command: { do: 'add', kind: folder.kind, owner: ownerOf(folder, session), collection: itemsOf(folder), fields },
     },
@@ -160,6 +162,7 @@ function requestFor(
     commandId: id,
     actor: actorOf(session),
     at: deps.now(),
+    cause: causeOf(input, parts[0] === 'delete' ? 'Sync Delete' : 'Sync Change'),
     owner: ownerOf(folder, session),
     command,
   };
@@ -167,6 +170,10 @@ function requestFor(
 
 function commandId(deps: CommandsDeps, input: CommandsInput, parts: readonly string[]): CommandId {
   return deps.commandId(['phone', input.id.device, input.id.collection, input.keyName, ...parts]);
+}
+
+function causeOf({ session, keyName }: CommandsInput, command: string): Cause {
+  return { command, key: keyName, ...(session.exchange ? { exchange: session.exchange } : {}) };
 }
 
 /** Private items of another person are shown as times only, so they cannot be changed either. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { Element } from '../../../adapters/activesync/wbxml/element.ts';
 import { formatXml } from '../../../adapters/activesync/wbxml/format.ts';
+import { table } from '../../../api/cli/table.ts';
 import { EasClient, type Exchange, HttpError, ProtocolError, StatusError } from '../client.ts';
 import type { ServerResponse, SyncCommand } from '../commands/sync.ts';
 import { changedItem, type FieldContext, newItem, UnknownField } from '../fields.ts';
@@ -11,7 +12,6 @@ import { kindOf, newState, type PimKind, readState, UnreadableState, writeState 
 import { NoAnswer, Transport } from '../transport.ts';
 import { type PhoneArgs, parsePhoneArgs, UsageError, usage } from './args.ts';
 import { itemDetails, itemTable, itemTitle } from './show.ts';
-import { table } from './table.ts';
 
 export const exitCode = { done: 0, failed: 1, usage: 2, unreachable: 3, signIn: 4, nothing: 5 } as const;
 type ExitCode = (typeof exitCode)[keyof typeof exitCode];

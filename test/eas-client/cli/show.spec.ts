@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { table } from '../../../api/cli/table.ts';
 import { newItem } from '../fields.ts';
 import { itemDetails, itemTable, itemTitle } from './show.ts';
-import { table } from './table.ts';
 
 const zone = 'Europe/Oslo';
 const context = { version: 141, zone, nowMs: Date.parse('2026-03-02T09:00:00Z'), uid: 'u1' } as const;

@@ -8,10 +8,10 @@ import {
   tagName,
 } from '../../../adapters/activesync/wbxml/code-pages/index.ts';
 import type { Element, Tag } from '../../../adapters/activesync/wbxml/element.ts';
+import { type Row, table } from '../../../api/cli/table.ts';
 import { at } from '../elements.ts';
 import { msOf } from '../fields.ts';
 import type { PimKind } from '../state.ts';
-import { type Row, table } from './table.ts';
 
 const headers: Readonly<Record<PimKind, Row>> = {
   contact: ['ServerId', 'Name', 'Mail', 'Mobile', 'Company'],

@@ -5,7 +5,8 @@
 import { LRUCache } from 'lru-cache';
 import type { FolderTree } from '../../../../domain/folder/state.ts';
 import type { CollectionId, DeviceKey } from '../../../../domain/shared/ids.ts';
-import { type ExchangeResult, exchange } from '../../conversation/exchange.ts';
+import { exchange } from '../../conversation/exchange.ts';
+import type { ExchangeResult } from '../../conversation/terms.ts';
 import type { SyncDeps } from '../../deps.ts';
 import type { CommandAnswer, CommandHandler, CommandRequest } from '../../request.ts';
 import { itemsOf, type Session } from '../../session.ts';

@@ -1,6 +1,6 @@
 import type { ItemKind } from '../../../../domain/item/fields.ts';
 import type { ServerCommand } from '../../conversation/changes.ts';
-import type { ExchangeResult } from '../../conversation/exchange.ts';
+import type { ExchangeResult } from '../../conversation/terms.ts';
 import type { ProtocolVersion } from '../../version.ts';
 import { AirSync, AirSyncBase } from '../../wbxml/code-pages/index.ts';
 import { Writer } from '../../wbxml/writer.ts';

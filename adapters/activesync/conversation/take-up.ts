@@ -1,0 +1,92 @@
+/** From which standpoint a device goes on: which of its keys it came with, and what that key stands for. */
+import type { DomainEvent } from '../../../domain/shared/event.ts';
+import type { ItemId } from '../../../domain/shared/ids.ts';
+import { recognise, type Standpoint, standpoint as standpointOf } from '../../../domain/sync/decide.ts';
+import { syncEvent } from '../../../domain/sync/events.ts';
+import { parseKey } from '../../../domain/sync/key.ts';
+import type { ConversationState, Held } from '../../../domain/sync/state.ts';
+import type { Session } from '../session.ts';
+import type { Conversation, ConversationId } from './store.ts';
+import { type ExchangeDeps, metaOf } from './terms.ts';
+
+/** Where the exchange begins. */
+export interface TakenUp {
+  readonly kind: 'takenUp';
+  readonly conversation: Conversation;
+  readonly standpoint: Standpoint;
+  /** The key as `epoch.counter`: part of what makes a command of this device itself. */
+  readonly keyName: string;
+  /** The key was from further back, and a new epoch began with it. */
+  readonly isNewEpoch: boolean;
+}
+
+/** `unknown`: the key was never issued. `overtaken`: another process was faster, and all of it is to be done again. */
+export type TakeUp = TakenUp | { readonly kind: 'unknown' } | { readonly kind: 'overtaken' };
+
+/** Holdings that one event carries; more go into further events. */
+const seedsPerEvent = 4_000;
+
+/** @throws ViewBehind */
+export async function takeUp(
+  deps: ExchangeDeps,
+  session: Session,
+  id: ConversationId,
+  syncKey: string,
+): Promise<TakeUp> {
+  const key = parseKey(syncKey, deps.keyChecks.of(id));
+  await deps.conversations.caughtUp(id);
+  let conversation = await deps.conversations.load(id);
+  const recognised = key ? recognise(conversation.state, key) : 'unknown';
+  const then = key && recognised === 'earlier' ? await deps.conversations.heldAt(id, key) : null;
+  if (!key || recognised === 'unknown' || (recognised === 'earlier' && !then)) {
+    deps.onUnknownKey(id, key ? 'ahead' : 'forged');
+    return { kind: 'unknown' };
+  }
+  if (then) {
+    const taken = await takeUpEarlier(deps, session, id, conversation, then);
+    if (taken === null) return { kind: 'overtaken' };
+    conversation = taken;
+  }
+  return {
+    kind: 'takenUp',
+    conversation,
+    standpoint: standpointOf(conversation.state as ConversationState, recognised === 'next' ? 'next' : 'repeat'),
+    keyName: `${key.epoch}.${key.counter}`,
+    isNewEpoch: recognised === 'earlier',
+  };
+}
+
+/** A key from further back: what it stood for becomes the beginning of a new epoch. Null when overtaken. */
+async function takeUpEarlier(
+  deps: ExchangeDeps,
+  session: Session,
+  id: ConversationId,
+  conversation: Conversation,
+  then: { held: Map<ItemId, Held>; state: ConversationState },
+): Promise<Conversation | null> {
+  // What must be sent anew is held as something that no rendering is, so that the difference finds it.
+  const stale = new Set(then.state.stale);
+  const known = [...then.held].map(
+    ([item, { version, hash }]) => [item, version, stale.has(item) ? '' : hash] as const,
+  );
+  const epoch = (conversation.state as ConversationState).epoch + 1;
+  const { supported, options } = then.state;
+  const events: DomainEvent[] = [
+    syncEvent('SyncReset', {
+      epoch,
+      cause: 'earlierKey',
+      supported,
+      options,
+      known: known.slice(0, seedsPerEvent),
+    }),
+  ];
+  for (let at = seedsPerEvent; at < known.length; at += seedsPerEvent) {
+    events.push(syncEvent('SyncSeeded', { known: known.slice(at, at + seedsPerEvent) }));
+  }
+  return await deps.conversations.append(
+    id,
+    conversation,
+    events,
+    metaOf(deps, session, id, conversation, ['earlier', String(epoch)]),
+  );
+}

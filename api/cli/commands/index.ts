@@ -1,0 +1,5 @@
+/** Every command of `mobilesync`, in the order of its help. */
+import type { CliCommand } from '../command.ts';
+import { migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
+
+export const commands: readonly CliCommand[] = [verifyCommand, rebuildCommand, migrateCommand];

@@ -1,0 +1,42 @@
+/**
+ * What auditors and support ask for, put together: part of the composition root. Each member is one noun of the
+ * administration; the routes in `admin/` and the commands of `mobilesync` know no more than these.
+ */
+import type { Kysely } from 'kysely';
+import type { KeyRing } from '../adapters/crypto.port.ts';
+import type { EventStore } from '../adapters/event-log/event-store.port.ts';
+import type { EventLog } from '../adapters/event-log/port.ts';
+import type { ItemBodies } from '../adapters/items/bodies.ts';
+import type { Logger } from '../adapters/log/logger.ts';
+import type { Pool } from '../adapters/postgres/pool.ts';
+import type { Instant, TenantId } from '../domain/shared/ids.ts';
+import type { AnyDatabase } from '../projections/runner/projection.ts';
+import type { ProjectionRunner } from '../projections/runner/runner.ts';
+import type { Engine } from './engine.ts';
+import type { Accounts } from './services/accounts.ts';
+import type { Devices } from './services/devices.ts';
+import type { Directory } from './services/directory.ts';
+
+export interface SupportOptions {
+  readonly pool: Pool;
+  readonly db: Kysely<AnyDatabase>;
+  readonly log: EventLog;
+  readonly store: EventStore;
+  readonly keys: KeyRing;
+  readonly bodies: ItemBodies;
+  readonly runner: ProjectionRunner;
+  readonly engine: Engine;
+  readonly accounts: Accounts;
+  readonly devices: Devices;
+  readonly directory: Directory;
+  readonly settled: (tenant: TenantId) => Promise<void>;
+  readonly now: () => Instant;
+  readonly logger: Logger;
+}
+
+// biome-ignore lint/suspicious/noEmptyInterface: it grows a member for each noun
+export interface Support {}
+
+export function buildSupport(_options: SupportOptions): Support {
+  return {};
+}
