@@ -20,6 +20,8 @@ export type StreamName = Branded<string, 'StreamName'>;
 export type EventId = Branded<string, 'EventId'>;
 /** UUID of a command: version 5 of what makes the command itself, so that a repeat has the same id. */
 export type CommandId = Branded<string, 'CommandId'>;
+/** UUID version 7 of one request and its answer, in the record of exchanges. */
+export type ExchangeId = Branded<string, 'ExchangeId'>;
 /** Whose key encrypts a payload; destroying the subject's key erases the payload. */
 export type SubjectId = Branded<string, 'SubjectId'>;
 /** Place of an event in its stream: 0 is the first. */

@@ -10,12 +10,14 @@ import { writeBackMigration } from '../../../projections/writeback/table.ts';
 import { blobsMigration } from '../../blobs/migration.ts';
 import { dataKeysMigrations } from '../../crypto/postgres/migrations.ts';
 import { eventLogMigrations } from '../../event-log/postgres/migrations.ts';
+import { exchangeRecordMigration } from '../../exchange-record/migration.ts';
 import type { NamedMigration } from '../migrate.ts';
 
 export const migrations: readonly NamedMigration[] = [
   ...eventLogMigrations,
   ...dataKeysMigrations,
   blobsMigration,
+  exchangeRecordMigration,
   checkpointMigration,
   itemViewMigration,
   syncMigration,
