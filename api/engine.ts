@@ -27,6 +27,7 @@ import { lastEnd } from '../domain/appointment/recurrence.ts';
 import type { ItemKind } from '../domain/item/fields.ts';
 import type { Instant, ItemId } from '../domain/shared/ids.ts';
 import type { TaskFields } from '../domain/task/fields.ts';
+import { itemLog } from '../projections/item-log/project.ts';
 import { type ItemFacts, itemView } from '../projections/item-view/project.ts';
 import { ItemViewReader } from '../projections/item-view/read.ts';
 import type { AnyDatabase, Projection } from '../projections/runner/projection.ts';
@@ -51,7 +52,7 @@ export const itemFacts: ItemFacts = (kind, fields) => {
 
 /** The read models of the engine, for the runner. */
 export function engineProjections(keys: KeyRing): Projection[] {
-  return [itemView(keys, itemFacts), syncView()];
+  return [itemView(keys, itemFacts), syncView(), itemLog()];
 }
 
 export interface EngineOptions {

@@ -12,6 +12,7 @@ import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import type { AccountId, DeviceKey, ItemId, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
 import { accountSubject } from '../../domain/shared/streams.ts';
 import { eventRegistry } from '../../domain/shared/upcast.ts';
+import { itemLog } from '../../projections/item-log/project.ts';
 import { itemView } from '../../projections/item-view/project.ts';
 import { ItemViewReader } from '../../projections/item-view/read.ts';
 import { checkpointMigration } from '../../projections/runner/checkpoints.ts';
@@ -66,7 +67,7 @@ export async function createRig(
   const log = memoryEventLog();
   const events = eventRegistry(itemEvents, accountEvents, folderEvents, officeSyncEvents);
   const store = createEventStore({ log, keys, clock: () => clock.instant(), events });
-  const projections = [itemView(keys, () => ({ endsAt: null, open: true })), ...officeSyncProjections()];
+  const projections = [itemView(keys, () => ({ endsAt: null, open: true })), itemLog(), ...officeSyncProjections()];
   const steps = [checkpointMigration, ...projections.flatMap((one) => one.migrations)];
   const there = new Set(migrations.map(({ name }) => name));
   await migrate(database.pool, [...migrations, ...steps.filter(({ name }) => !there.has(name))]);

@@ -90,8 +90,9 @@ async function rowsOf(db: Kysely<AnyDatabase>, tenant: TenantId): Promise<unknow
     select * from sync_conversation where tenant = ${tenant} order by device, collection`.execute(db);
   const { rows: checkpoints } = await sql`
     select * from projection_checkpoint where tenant = ${tenant} order by projection`.execute(db);
+  const { rows: log } = await sql`select * from item_event where tenant = ${tenant} order by position`.execute(db);
   const shown = items.map(({ content, ...row }) => ({ ...row, fields: opened.get(row.item) }));
-  return { items: shown, known, conversations, checkpoints };
+  return { items: shown, known, conversations, checkpoints, log };
 }
 
 describe('several processes', () => {
@@ -123,7 +124,7 @@ describe('several processes', () => {
 
     const steps = fc.array(fc.tuple(fc.nat(1), fc.integer({ min: 1, max: 4 })), { minLength: 5, maxLength: 30 });
     const property = fc.asyncProperty(steps, async (taken) => {
-      for (const table of ['item_view', 'device_known', 'sync_conversation', 'projection_checkpoint']) {
+      for (const table of ['item_view', 'device_known', 'sync_conversation', 'item_event', 'projection_checkpoint']) {
         await sql`delete from ${sql.table(table)} where tenant = ${tenant}`.execute(world.db);
       }
       let end = 0;

@@ -2,6 +2,7 @@
 import { accountsMigration } from '../../../projections/accounts/table.ts';
 import { devicesMigration } from '../../../projections/devices/table.ts';
 import { foldersMigration } from '../../../projections/folders/table.ts';
+import { itemLogMigration } from '../../../projections/item-log/table.ts';
 import { itemViewMigration } from '../../../projections/item-view/table.ts';
 import { officeBaselineMigration } from '../../../projections/office-baseline/table.ts';
 import { checkpointMigration } from '../../../projections/runner/checkpoints.ts';
@@ -26,4 +27,5 @@ export const migrations: readonly NamedMigration[] = [
   foldersMigration,
   officeBaselineMigration,
   writeBackMigration,
+  itemLogMigration,
 ];

@@ -1,0 +1,154 @@
+/** Questions to the item log: which events, before any is opened. Each walks one index in the order of the log. */
+import { type Kysely, type RawBuilder, sql } from 'kysely';
+import type { ItemKind } from '../../domain/item/fields.ts';
+import type { Actor } from '../../domain/shared/event.ts';
+import {
+  type AccountId,
+  type CollectionId,
+  type DeviceKey,
+  type EventId,
+  type Instant,
+  type ItemId,
+  NO_POSITION,
+  type Position,
+  type TenantId,
+} from '../../domain/shared/ids.ts';
+import type { AnyDatabase } from '../runner/projection.ts';
+
+/** One event of an item, or of its record in the office (`isLink`); see `ItemEventTable`. */
+export interface ItemEventRow {
+  readonly position: Position;
+  readonly item: ItemId;
+  readonly kind: ItemKind | null;
+  readonly isLink: boolean;
+  readonly revision: number;
+  readonly eventId: EventId;
+  readonly type: string;
+  readonly verb: string | null;
+  readonly recordedAt: Instant;
+  readonly at: Instant;
+  readonly actor: Actor['kind'];
+  readonly account: AccountId | null;
+  readonly device: DeviceKey | null;
+  readonly owner: AccountId | null;
+  readonly collection: CollectionId | null;
+  readonly command: string | null;
+  readonly exchange: string | null;
+  readonly fields: readonly string[];
+}
+
+/** All that are named must hold. */
+export interface ItemEventFilter {
+  /** Whose item it is. */
+  readonly owner?: AccountId;
+  /** Who acted, by a device or as the person of an office. */
+  readonly account?: AccountId;
+  readonly device?: DeviceKey;
+  /** Where the item lies after the event. */
+  readonly collection?: CollectionId;
+  readonly item?: ItemId;
+  readonly kind?: ItemKind;
+  readonly actor?: Actor['kind'];
+  /** Types of events and verbs of item events (`Removed`), either of them. */
+  readonly types?: readonly string[];
+  readonly verbs?: readonly string[];
+  /** A path; a field that is a record also stands for all within it. */
+  readonly field?: string;
+  readonly command?: string;
+  /** By the time of recording: not before `from`, and before `to`. */
+  readonly from?: Instant;
+  readonly to?: Instant;
+}
+
+export interface ItemEventPage {
+  /** Beyond this position, in the order asked for. */
+  readonly after?: Position;
+  readonly limit: number;
+  /** `asc` unless told. */
+  readonly order?: 'asc' | 'desc';
+}
+
+/** Clocks of several processes may differ by as much: positions are in order, times need not be. */
+const clockSkewMs = 300_000;
+
+const columns = sql.raw(`position, item, kind, link as "isLink", revision, event_id as "eventId", type, verb,
+  to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "recordedAt",
+  to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "at",
+  actor, account, device, owner, collection, command, exchange, fields`);
+
+export class ItemLogReader {
+  readonly #db: Kysely<AnyDatabase>;
+
+  constructor(db: Kysely<AnyDatabase>) {
+    this.#db = db;
+  }
+
+  /** The tenant's events that the filter names, in the order of the log, at most `limit`. */
+  async find(tenant: TenantId, filter: ItemEventFilter, page: ItemEventPage): Promise<ItemEventRow[]> {
+    const { after, limit, order = 'asc' } = page;
+    const isDescending = order === 'desc';
+    const bounds = await this.#bounds(tenant, filter);
+    const wanted: RawBuilder<unknown>[] = [sql`tenant = ${tenant}`, ...conditions(filter)];
+    if (bounds.from > NO_POSITION) wanted.push(sql`position >= ${bounds.from}`);
+    if (bounds.to !== undefined) wanted.push(sql`position < ${bounds.to}`);
+    if (after !== undefined) wanted.push(isDescending ? sql`position < ${after}` : sql`position > ${after}`);
+    const { rows } = await sql<ItemEventRow>`
+      select ${columns} from item_event where ${sql.join(wanted, sql` and `)}
+      order by position ${sql.raw(isDescending ? 'desc' : 'asc')} limit ${limit}
+    `.execute(this.#db);
+    return rows;
+  }
+
+  /** Whose an item is and of which kind; null for an item nobody has or had. Asks once, whatever tenants there are. */
+  async locate(item: ItemId): Promise<{ tenant: TenantId; kind: ItemKind } | null> {
+    const { rows } = await sql<{ tenant: TenantId; kind: ItemKind }>`
+      select tenant, kind from item_event where item = ${item} and not link order by position limit 1
+    `.execute(this.#db);
+    return rows[0] ?? null;
+  }
+
+  /** Between which positions the times must lie; to be told apart by the times themselves. */
+  async #bounds(
+    tenant: TenantId,
+    { from, to }: ItemEventFilter,
+  ): Promise<{ from: Position; to: Position | undefined }> {
+    return {
+      from: from === undefined ? NO_POSITION : await this.#firstAt(tenant, Date.parse(from) - clockSkewMs),
+      to: to === undefined ? undefined : await this.#firstAt(tenant, Date.parse(to) + clockSkewMs),
+    };
+  }
+
+  /** The first position recorded at or after the time, by halves: positions are the index, and times go with them. */
+  async #firstAt(tenant: TenantId, atMs: number): Promise<Position> {
+    const { rows } = await sql<{ position: Position }>`
+      with recursive half(low, high) as (
+        select 0::bigint, coalesce(
+          (select position from item_event where tenant = ${tenant} order by position desc limit 1), 0)::bigint + 1
+        union all
+        select case when e.recorded_at < ${new Date(atMs)}::timestamptz then e.position + 1 else h.low end,
+          case when e.recorded_at < ${new Date(atMs)}::timestamptz then h.high else (h.low + h.high) / 2 end
+        from half h cross join lateral (
+          select position, recorded_at from item_event
+          where tenant = ${tenant} and position >= (h.low + h.high) / 2 order by position limit 1) e
+        where h.low < h.high)
+      select low as position from half where low >= high limit 1
+    `.execute(this.#db);
+    return rows[0]?.position ?? NO_POSITION;
+  }
+}
+
+function conditions(filter: ItemEventFilter): RawBuilder<unknown>[] {
+  const { types = [], verbs = [], field, from, to } = filter;
+  const result: RawBuilder<unknown>[] = [];
+  for (const name of ['owner', 'account', 'device', 'collection', 'item', 'kind', 'actor', 'command'] as const) {
+    const value = filter[name];
+    if (value !== undefined) result.push(sql`${sql.ref(name)} = ${value}`);
+  }
+  if (types.length + verbs.length > 0) result.push(sql`(type = any(${types}::text[]) or verb = any(${verbs}::text[]))`);
+  if (field !== undefined) {
+    result.push(sql`exists (select from unnest(fields) as f where f = ${field} or starts_with(f, ${`${field}/`}))`);
+  }
+  if (from !== undefined) result.push(sql`recorded_at >= ${new Date(from)}::timestamptz`);
+  if (to !== undefined) result.push(sql`recorded_at < ${new Date(to)}::timestamptz`);
+  return result;
+}
