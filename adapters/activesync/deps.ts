@@ -5,11 +5,14 @@ import type { DeviceState } from '../../domain/device/state.ts';
 import type { FolderCommand, FolderRefusal } from '../../domain/folder/decide.ts';
 import type { FolderTree } from '../../domain/folder/state.ts';
 import type { Actor, EventMeta } from '../../domain/shared/event.ts';
-import type { AccountId, DeviceKey, TenantId } from '../../domain/shared/ids.ts';
+import type { AccountId, DeviceKey, Position, TenantId } from '../../domain/shared/ids.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
 import type { ExchangeDeps } from './conversation/terms.ts';
 import type { Closings } from './http/closings.ts';
 import type { CommandName } from './http/command-names.ts';
+import type { CommandAnswer } from './request.ts';
+import type { Session } from './session.ts';
+import type { ExchangeTrace } from './trace.ts';
 import type { FolderHeads } from './wake/folder-heads.ts';
 
 /** The folder hierarchies of accounts. */
@@ -74,6 +77,16 @@ export interface ActiveSyncLog {
   error(facts: object, message: string): void;
 }
 
+/** Keeps what devices asked and were answered. Neither call waits or throws: a phone's answer never hangs on them. */
+export interface ExchangeSink {
+  /** Whether everything of every device is wanted now. */
+  readonly isWatchingAll: boolean;
+  /** Where the read models stand, for commands that look at more than a conversation. */
+  position(tenant: TenantId): Position;
+  /** The device was answered. */
+  answered(session: Session, trace: ExchangeTrace, answer: CommandAnswer): void;
+}
+
 export interface ActiveSyncDeps extends SyncDeps {
   readonly signIn: SignIn;
   readonly people: People;
@@ -88,6 +101,8 @@ export interface ActiveSyncDeps extends SyncDeps {
   readonly log: ActiveSyncLog;
   /** Requests that wait; those who stop the server end them. Made by the route when absent. */
   readonly closings?: Closings;
+  /** Nothing is recorded when absent. */
+  readonly record?: ExchangeSink;
   /** Asked before each command: seconds to wait, or 0. A device that asks too fast is answered 503. */
   readonly guard?: (device: DeviceKey, command: CommandName) => number;
 }

@@ -18,7 +18,8 @@ import { failureAnswer } from './http/command-status.ts';
 import { standingAnswer } from './http/standing-answer.ts';
 import { isStateless } from './http/stateless.ts';
 import type { CommandAnswer, CommandRequest } from './request.ts';
-import type { Session } from './session.ts';
+import { RequestSession, type Session } from './session.ts';
+import { ExchangeTrace } from './trace.ts';
 import { formatVersion, type ProtocolVersion, protocolVersions } from './version.ts';
 import { decodeWbxml } from './wbxml/decode.ts';
 import type { Element } from './wbxml/element.ts';
@@ -132,53 +133,56 @@ class ActiveSyncServer {
     this.#admissions.delete(request);
     const body = request.body as Buffer | undefined;
     request.body = undefined;
-    this.#reply(
-      reply,
-      request.id,
-      admission.command,
-      admission.version,
-      this.#execute(request, reply, admission, body),
-    );
+    const session = this.#session(admission, request, body);
+    const answer = this.#execute(request, reply, admission, session, body);
+    this.#reply(reply, request.id, admission.command, session, answer);
   }
 
   #reply(
     reply: FastifyReply,
     requestId: string,
     command: CommandName,
-    version: ProtocolVersion,
+    session: Session,
     answer: Promise<CommandAnswer>,
   ): void {
-    answer.then(
-      (given) => this.#send(reply, requestId, given),
-      (error: unknown) => {
-        this.#deps.log.error({ err: error, requestId, command }, 'a command failed');
-        this.#send(reply, requestId, failureAnswer(command, version, isTransient(error)));
-      },
-    );
+    const done = (given: CommandAnswer): void => {
+      this.#send(reply, requestId, given);
+      if (session.trace) this.#deps.record?.answered(session, session.trace, given);
+    };
+    answer.then(done, (error: unknown) => {
+      this.#deps.log.error({ err: error, requestId, command }, 'a command failed');
+      if (session.trace) session.trace.error = error;
+      done(failureAnswer(command, session.version, isTransient(error)));
+    });
   }
 
   async #execute(
     request: FastifyRequest,
     reply: FastifyReply,
     admission: Admission,
+    session: Session,
     body: Buffer | undefined,
   ): Promise<CommandAnswer> {
     const { command, person, query } = admission;
+    const { trace } = session;
     let root: Element | undefined;
     if (body !== undefined && body.length > 0) {
       const decoded = decodeWbxml(body);
       if (!decoded.ok) return { kind: 'http', status: 400 };
       root = decoded.root;
     }
-    const session = this.#session(admission);
     const seconds = this.#deps.guard?.(session.device, command) ?? 0;
-    if (seconds > 0) return { kind: 'http', status: 503, headers: { 'retry-after': String(Math.ceil(seconds)) } };
+    if (seconds > 0) {
+      if (trace) trace.isBraked = true;
+      return { kind: 'http', status: 503, headers: { 'retry-after': String(Math.ceil(seconds)) } };
+    }
     if (root && this.#deps.log.isLevelEnabled('trace')) {
       const xml = formatXml(root, { redact: true });
       this.#deps.log.trace({ requestId: request.id, command, device: session.device, xml }, 'asked');
     }
 
     const state = isStateless(session) ? unpaired : await this.#deps.devices.device(session.tenant, session.device);
+    if (trace) trace.isWatched = this.#isWatched(state);
     const turned = standing(state, admission);
     if (turned) return turned;
     if (!isStateless(session) && this.#isToGreet(session.device, state, admission, request.headers['user-agent'])) {
@@ -187,7 +191,14 @@ class ActiveSyncServer {
       const actor = { kind: 'device', account: session.account, device: session.device } as const;
       await this.#deps.devices.run(session.tenant, session.account, session.device, greeting, actor);
     }
-    return this.#run(command, { session, root, onClose: this.#closer(reply) });
+    if (trace && this.#deps.record) trace.position = this.#deps.record.position(session.tenant);
+    return this.#run(command, { session, root, onClose: this.#closer(reply, trace) });
+  }
+
+  #isWatched(state: DeviceState): boolean {
+    if (this.#deps.record?.isWatchingAll) return true;
+    const until = state.kind === 'device' ? state.watchedUntil : undefined;
+    return until !== undefined && Date.parse(until) > this.#deps.nowMs();
   }
 
   /** A device whose programs disagree about what they are would otherwise write with every request. */
@@ -202,25 +213,24 @@ class ActiveSyncServer {
     return this.#handlers[command](request);
   }
 
-  #closer(reply: FastifyReply): (end: () => void) => void {
+  #closer(reply: FastifyReply, trace: ExchangeTrace | undefined): (end: () => void) => void {
     return (end) => {
+      trace?.parked();
       dropHeaders(reply.request.raw);
       this.#closings.on(reply.raw, end);
     };
   }
 
-  #session({ person, query, version }: Admission): Session {
-    const { tenant, account } = person;
-    return {
-      tenant,
-      account: account.id,
-      email: account.email,
-      displayName: account.displayName,
-      timeZone: account.timeZone,
-      device: this.#deviceKey(account.id, query.deviceId),
-      deviceId: query.deviceId,
-      version,
-    };
+  #session(
+    { person, command, query, version, policyKey }: Admission,
+    { headers }: FastifyRequest,
+    body: Buffer | undefined,
+  ): Session {
+    const userAgent = headers['user-agent'];
+    const trace =
+      this.#deps.record && new ExchangeTrace(command, this.#deps.nowMs(), { query, policyKey, userAgent, body });
+    const device = this.#deviceKey(person.account.id, query.deviceId);
+    return new RequestSession(person, device, query.deviceId, version, trace);
   }
 
   /** Deriving an id costs a hash; a phone comes with the same one for years. */

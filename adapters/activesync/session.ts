@@ -3,6 +3,8 @@ import type { Folder } from '../../domain/folder/state.ts';
 import type { Actor } from '../../domain/shared/event.ts';
 import type { AccountId, CollectionId, DeviceKey, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
 import type { ConversationId } from './conversation/store.ts';
+import type { Person } from './deps.ts';
+import type { ExchangeTrace } from './trace.ts';
 import type { ProtocolVersion } from './version.ts';
 
 export interface Session {
@@ -16,6 +18,43 @@ export interface Session {
   readonly version: ProtocolVersion;
   /** The request's name in the record of exchanges. */
   readonly exchange?: string;
+  /** What is noted of it on the way; absent where nothing is recorded. */
+  readonly trace?: ExchangeTrace;
+}
+
+/** The session of one request. Its name in the record is made when something asks for it. */
+export class RequestSession implements Session {
+  readonly tenant: TenantId;
+  readonly account: AccountId;
+  readonly email: string;
+  readonly displayName: string | undefined;
+  readonly timeZone: TimeZoneName;
+  readonly device: DeviceKey;
+  readonly deviceId: string;
+  readonly version: ProtocolVersion;
+  readonly trace: ExchangeTrace | undefined;
+
+  constructor(
+    { tenant, account }: Person,
+    device: DeviceKey,
+    deviceId: string,
+    version: ProtocolVersion,
+    trace: ExchangeTrace | undefined,
+  ) {
+    this.tenant = tenant;
+    this.account = account.id;
+    this.email = account.email;
+    this.displayName = account.displayName;
+    this.timeZone = account.timeZone;
+    this.device = device;
+    this.deviceId = deviceId;
+    this.version = version;
+    this.trace = trace;
+  }
+
+  get exchange(): string | undefined {
+    return this.trace?.id;
+  }
 }
 
 export function actorOf(session: Session): Actor {

@@ -1,5 +1,5 @@
 import type { Decider, Decision } from '../shared/decider.ts';
-import type { AccountId } from '../shared/ids.ts';
+import type { AccountId, Instant } from '../shared/ids.ts';
 import type { DeviceClient, DeviceEvent, DeviceInformation, WipeScope } from './events.ts';
 import { type Device, type DeviceState, evolveDevice, unpaired } from './state.ts';
 
@@ -21,6 +21,9 @@ export type DeviceCommand =
   | { readonly type: 'acknowledgeWipe'; readonly done: boolean }
   | { readonly type: 'block'; readonly reason?: string }
   | { readonly type: 'unblock' }
+  /** Asked again, the later word counts. */
+  | { readonly type: 'watch'; readonly until: Instant }
+  | { readonly type: 'endWatch' }
   | { readonly type: 'remove' };
 
 /**
@@ -95,6 +98,11 @@ function decidePaired(device: Device, command: DeviceCommand): Outcome {
     case 'unblock':
       if (!device.blocked && device.wipe.kind !== 'done') return accept();
       return accept({ type: 'DeviceUnblocked', version: 1, data: {} });
+    case 'watch':
+      if (device.watchedUntil === command.until) return accept();
+      return accept({ type: 'DeviceWatched', version: 1, data: { until: command.until } });
+    case 'endWatch':
+      return device.watchedUntil ? accept({ type: 'DeviceWatchEnded', version: 1, data: {} }) : accept();
     case 'remove':
       return accept({ type: 'DeviceRemoved', version: 1, data: {} });
   }

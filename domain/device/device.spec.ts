@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AccountId } from '../shared/ids.ts';
+import type { AccountId, Instant } from '../shared/ids.ts';
 import { type DeviceCommand, decideDevice } from './decide.ts';
 import type { DeviceEvent } from './events.ts';
 import { standingOf } from './standing.ts';
@@ -113,6 +113,19 @@ describe('a device', () => {
     given(paired, wipeRequested).when({ type: 'cancelWipe' }).accepts(cancelled);
     given(paired, wipeRequested, wiped).when({ type: 'cancelWipe' }).accepts();
     expect(given(paired, wipeRequested, cancelled).state.wipe.kind).toBe('none');
+  });
+
+  it('is watched until the time last asked for, and no longer when that is taken back', () => {
+    const watched = (until: string): DeviceEvent => ({ type: 'DeviceWatched', version: 1, data: { until } });
+    const ended: DeviceEvent = { type: 'DeviceWatchEnded', version: 1, data: {} };
+    const [soon, later] = ['2026-11-22T20:00:00.000Z', '2026-11-22T22:00:00.000Z'] as [Instant, Instant];
+    given(paired).when({ type: 'watch', until: soon }).accepts(watched(soon));
+    given(paired, watched(soon)).when({ type: 'watch', until: soon }).accepts();
+    given(paired, watched(soon)).when({ type: 'watch', until: later }).accepts(watched(later));
+    expect(given(paired, watched(soon), watched(later)).state.watchedUntil).toBe(later);
+    given(paired, watched(soon)).when({ type: 'endWatch' }).accepts(ended);
+    given(paired, watched(soon), ended).when({ type: 'endWatch' }).accepts();
+    given().when({ type: 'watch', until: soon }).refuses('unknown');
   });
 
   it('removed is as one never seen', () => {

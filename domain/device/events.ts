@@ -43,6 +43,10 @@ export const deviceUnblocked = z.object({});
 /** The partnership is forgotten; the device may pair again, as a new one. */
 export const deviceRemoved = z.object({});
 
+/** What the device asks and is answered is kept in full until then. */
+export const deviceWatched = z.object({ until: z.string() });
+export const deviceWatchEnded = z.object({});
+
 export const deviceEvents = defineEvents({
   DevicePaired: { version: 1, schema: devicePaired, upcasters: [] },
   DeviceClientChanged: { version: 1, schema: deviceClientChanged, upcasters: [] },
@@ -55,5 +59,7 @@ export const deviceEvents = defineEvents({
   DeviceBlocked: { version: 1, schema: deviceBlocked, upcasters: [] },
   DeviceUnblocked: { version: 1, schema: deviceUnblocked, upcasters: [] },
   DeviceRemoved: { version: 1, schema: deviceRemoved, upcasters: [] },
+  DeviceWatched: { version: 1, schema: deviceWatched, upcasters: [] },
+  DeviceWatchEnded: { version: 1, schema: deviceWatchEnded, upcasters: [] },
 });
 export type DeviceEvent = EventOf<typeof deviceEvents>;

@@ -1,4 +1,4 @@
-import type { AccountId } from '../shared/ids.ts';
+import type { AccountId, Instant } from '../shared/ids.ts';
 import type { DeviceClient, DeviceEvent, DeviceInformation, WipeScope } from './events.ts';
 
 /** A policy the device accepted. `temporaryKey` is kept so that a repeated acknowledgement has the same answer. */
@@ -24,6 +24,8 @@ export interface Device {
   readonly accepted: AcceptedPolicy | undefined;
   readonly wipe: Wipe;
   readonly blocked: boolean;
+  /** What it asks and is answered is kept in full until then; undefined when nobody asked for that. */
+  readonly watchedUntil?: Instant;
 }
 
 export type DeviceState = { readonly kind: 'unpaired' } | Device;
@@ -58,6 +60,10 @@ function evolvePaired(device: Device, event: DeviceEvent): DeviceState {
       return { ...device, blocked: true };
     case 'DeviceUnblocked':
       return { ...device, blocked: false, wipe: device.wipe.kind === 'done' ? { kind: 'none' } : device.wipe };
+    case 'DeviceWatched':
+      return { ...device, watchedUntil: event.data.until as Instant };
+    case 'DeviceWatchEnded':
+      return { ...device, watchedUntil: undefined };
     case 'DeviceRemoved':
       return unpaired;
   }

@@ -13,6 +13,14 @@ export function formatKey(parts: KeyParts, check: KeyCheck): string {
   return `${epoch.length}${epoch}${check(parts.epoch, parts.counter)}${parts.counter}`;
 }
 
+/** What a key names, as `epoch.counter`, whoever made it; `0` stays, and what has no such shape is ''. */
+export function keyName(text: string): string {
+  if (text === '0') return '0';
+  if (!/^[1-9]\d{10,30}$/.test(text)) return '';
+  const digits = Number(text[0]);
+  return `${text.slice(1, 1 + digits)}.${text.slice(9 + digits)}`;
+}
+
 /** Null for what was never issued: wrong shape or wrong check. */
 export function parseKey(text: string, check: KeyCheck): KeyParts | null {
   if (!/^[1-9]\d{10,30}$/.test(text)) return null;

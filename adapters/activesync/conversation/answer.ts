@@ -53,7 +53,10 @@ export async function answer(
   const query = { id, conversation, standpoint, own, ownVersions, stale, collection, filter, renderer, windowSize };
   const look = request.getChanges ? await findChanges(deps, query, done.ops.length > 0) : undefined;
   const found = look?.found;
-  for (const { item, reason } of found?.withheld ?? []) deps.onWithheld(id, item, reason);
+  for (const { item, reason } of found?.withheld ?? []) {
+    deps.onWithheld(id, item, reason);
+    session.trace?.withhold(id.collection, item, reason);
+  }
 
   const isOptionsNews = request.options !== undefined && !isDeepStrictEqual(request.options, state.options);
   const isNews =

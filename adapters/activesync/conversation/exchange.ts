@@ -36,14 +36,19 @@ export async function exchange(
           request.syncKey === '0'
             ? await begin(deps, session, id, request)
             : await goOn(deps, session, folder, id, request);
-        if (result) return result;
+        if (result) return noted(session, folder, request, result);
       }
     } catch (error) {
       if (!(error instanceof ViewBehind || error instanceof ItemContended)) throw error;
     }
     // MS-ASCMD 2.2.3.177.17, 16: the server asks for the same request again.
-    return failed(syncStatus.retry, request.syncKey);
+    return noted(session, folder, request, failed(syncStatus.retry, request.syncKey));
   });
+}
+
+function noted(session: Session, folder: Folder, request: ExchangeRequest, result: ExchangeResult): ExchangeResult {
+  session.trace?.collected(folder.collection, folder.kind, request, result);
+  return result;
 }
 
 /** SyncKey 0: a new epoch. Null when another process was faster. */
@@ -55,6 +60,7 @@ async function begin(
 ): Promise<ExchangeResult | null> {
   if (request.commands.length > 0) return failed(syncStatus.protocolError, '0');
   const conversation = await deps.conversations.load(id);
+  session.trace?.took('0', 'begin', conversation.head.revision, deps.conversations.reached(id, conversation));
   const { state } = conversation;
   const supported = request.supported ?? null;
   const isFresh =

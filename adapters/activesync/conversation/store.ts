@@ -87,6 +87,11 @@ export class ConversationStore {
     if ((await this.#options.runner.waitForCommitted(id.tenant, viewWaitMs)) === false) throw new ViewBehind();
   }
 
+  /** The log's position that a look at the conversation and at the read models shows now. */
+  reached(id: ConversationId, conversation: Conversation): Position {
+    return Math.max(this.#options.runner.position(id.tenant), conversation.position) as Position;
+  }
+
   cached(id: ConversationId): Conversation | undefined {
     return this.#cache.get(nameOf(id));
   }

@@ -37,6 +37,8 @@ export async function takeUp(
   await deps.conversations.caughtUp(id);
   let conversation = await deps.conversations.load(id);
   const recognised = key ? recognise(conversation.state, key) : 'unknown';
+  const keyName = key ? `${key.epoch}.${key.counter}` : '';
+  session.trace?.took(keyName, recognised, conversation.head.revision, deps.conversations.reached(id, conversation));
   const then = key && recognised === 'earlier' ? await deps.conversations.heldAt(id, key) : null;
   if (!key || recognised === 'unknown' || (recognised === 'earlier' && !then)) {
     deps.onUnknownKey(id, key ? 'ahead' : 'forged');
@@ -51,7 +53,7 @@ export async function takeUp(
     kind: 'takenUp',
     conversation,
     standpoint: standpointOf(conversation.state as ConversationState, recognised === 'next' ? 'next' : 'repeat'),
-    keyName: `${key.epoch}.${key.counter}`,
+    keyName,
     isNewEpoch: recognised === 'earlier',
   };
 }

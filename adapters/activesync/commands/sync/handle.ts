@@ -82,7 +82,10 @@ async function park(
       parked.endFormer(session.device);
       return { kind: 'wbxml', body: renderSync(answers, session.version) };
     }
-    if ((await waiting) !== 'moved') return { kind: 'empty' };
+    const sinceMs = Date.now();
+    const woken = await waiting;
+    if (session.trace) session.trace.waitedMs += Date.now() - sinceMs;
+    if (woken !== 'moved') return { kind: 'empty' };
   }
 }
 
@@ -93,6 +96,7 @@ async function exchangeAll(
   tree: FolderTree,
   request: SyncRequest,
 ): Promise<CollectionAnswer[]> {
+  session.trace?.round();
   const answers: CollectionAnswer[] = [];
   let rest = request.windowSize ?? 512;
   for (const collection of request.collections) {
@@ -100,6 +104,7 @@ async function exchangeAll(
     const { collectionId } = collection;
     if (!folder) {
       const result = withStatus(syncStatus.hierarchyChanged, collection.syncKey);
+      session.trace?.collected(collectionId as CollectionId, null, { ...collection, windowSize: 0 }, result);
       answers.push({ collectionId, className: undefined, kind: undefined, result });
       continue;
     }
