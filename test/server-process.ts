@@ -23,10 +23,12 @@ export class ServerProcess {
   readonly dataDir: string;
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
+  #hasEnded = false;
 
   private constructor(child: ChildProcess, ended: Promise<void>, url: string, dataDir: string) {
     this.#child = child;
     this.#ended = ended;
+    void ended.then(() => (this.#hasEnded = true));
     this.pid = child.pid!;
     this.url = url;
     this.dataDir = dataDir;
@@ -80,6 +82,21 @@ export class ServerProcess {
   /** The embedded PostgreSQL, which is nobody's child and outlives a killed server. */
   postmaster(): Promise<Postmaster> {
     return postmasterOf(this.dataDir);
+  }
+
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** A connection is cut a moment before its process is known to be gone. */
+  async endsWithin(timeoutMs: number): Promise<boolean> {
+    const late = new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref());
+    await Promise.race([this.#ended, late]);
+    return this.#hasEnded;
   }
 
   /** As the operator stops it. */

@@ -32,7 +32,7 @@ import { accountIdFrom, commandIdFrom, deviceKeyFrom, itemIdFrom, tenantOf } fro
 import { ItemCommands } from '../items/item-commands.ts';
 import { rowOpener } from '../items/open-rows.ts';
 import { createLogger } from '../log/logger.ts';
-import { FakeOffice, type FakeOfficeCall, type FakeOfficeFault } from '../office/memory.ts';
+import { FakeOffice, type FakeOfficeCall, type MayFault } from '../office/memory.ts';
 import { createKysely } from '../postgres/kysely.ts';
 import { migrate } from '../postgres/migrate.ts';
 import { migrations } from '../postgres/migrations/index.ts';
@@ -59,7 +59,7 @@ export interface RigPerson {
 /** @param fault asked before each call of the office. */
 export async function createRig(
   database: FreshDatabase,
-  options: { fault?: (call: FakeOfficeCall) => FakeOfficeFault | undefined; ruleOf?: 'serverWins' } = {},
+  options: { fault?: (call: FakeOfficeCall) => MayFault; ruleOf?: 'serverWins' } = {},
 ) {
   const db = createKysely<AnyDatabase>(database.pool);
   const clock = virtualClock();
@@ -77,7 +77,7 @@ export async function createRig(
 
   const office = new FakeOffice({
     nowMs: () => clock.nowMs(),
-    fault: (call) => options.fault?.(call) ?? undefined,
+    fault: (call) => options.fault?.(call),
   });
   const accounts = new Map<string, Account>();
   const items = new ItemCommands(store);

@@ -1,13 +1,13 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ItemId } from '../../domain/shared/ids.ts';
 import { type FreshDatabase, freshDatabase } from '../../test/postgres.ts';
-import type { FakeOfficeCall, FakeOfficeFault } from '../office/memory.ts';
+import type { FakeOfficeCall, FakeOfficeFault, MayFault } from '../office/memory.ts';
 import { createRig, emptyTables, type Rig, type RigPerson, tenant } from './rig.ts';
 
 let database: FreshDatabase;
 let rig: Rig;
 let kari: RigPerson;
-let fault: (call: FakeOfficeCall) => FakeOfficeFault | undefined = () => undefined;
+let fault: (call: FakeOfficeCall) => MayFault = () => undefined;
 let people = 0;
 
 beforeAll(async () => {
@@ -345,5 +345,29 @@ describe('the queue', () => {
     await rig.writeBack();
     expect(inOffice('appointment')).toMatchObject([{ fields: { subject: 'Moved' } }]);
     expect(owners).toEqual([other.email]);
+  });
+});
+
+describe('a claim', () => {
+  it("that is renewed while it is worked on is nobody else's; one that is not is free after ten seconds", async () => {
+    await begin();
+    let during: { others: number; later: number } | undefined;
+    fault = async (call) => {
+      if (call.operation !== 'create') return undefined;
+      // The office takes eleven seconds; another worker looks then, and again when nobody has renewed for long.
+      for (let seconds = 0; seconds < 11; seconds++) {
+        rig.clock.advance(1_000);
+        await rig.settled();
+      }
+      const { queue } = rig.sync;
+      const others = await queue.claim(rig.clock.nowMs(), 10_000, 8);
+      const later = await queue.claim(rig.clock.nowMs() + 10_001, 10_000, 8);
+      during = { others: others.length, later: later.length };
+      return undefined;
+    };
+    await rig.addOnPhone(kari, 'contact', ola);
+    await rig.settled();
+    await rig.sync.writeBack.runDue();
+    expect(during).toEqual({ others: 0, later: 1 });
   });
 });

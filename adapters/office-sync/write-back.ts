@@ -19,7 +19,9 @@ export interface WriteBackDeps extends JobDeps {
   readonly concurrency?: number;
 }
 
-const leaseMs = 120_000;
+/** Renewed while the work goes on, so that what a dead process had claimed is soon taken over. */
+const leaseMs = 10_000;
+const renewEveryMs = 3_000;
 const turnsMax = 12;
 const retryFirstMs = 2_000;
 const retryMaxMs = 900_000;
@@ -41,10 +43,25 @@ export class WriteBack {
     for (;;) {
       const claimed = await queue.claim(clock.nowMs(), leaseMs, concurrency);
       if (claimed.length === 0) return count;
-      await Promise.all(claimed.map((intent) => this.#work(intent)));
+      const stopRenewing = this.#renew(claimed);
+      await Promise.all(claimed.map((intent) => this.#work(intent))).finally(stopRenewing);
       count += claimed.length;
       this.worked.next();
     }
+  }
+
+  /** A renewal that fails is tried again with the next: the lease outlasts two of them. */
+  #renew(claimed: readonly OpenIntent[]): () => void {
+    const { queue, clock, log } = this.#deps;
+    let cancel = (): void => {};
+    const again = (): void => {
+      cancel = clock.after(renewEveryMs, () => {
+        queue.renew(claimed, clock.nowMs() + leaseMs).catch((error) => log.warn({ err: error }, 'no lease renewed'));
+        again();
+      });
+    };
+    again();
+    return () => cancel();
   }
 
   async #work(intent: OpenIntent): Promise<void> {

@@ -32,6 +32,9 @@ export interface FakeOfficeCall {
   readonly kind?: OfficeKind;
 }
 
+/** A promise is an office that takes its time. */
+export type MayFault = FakeOfficeFault | undefined | Promise<FakeOfficeFault | undefined>;
+
 /** Throws what the caller of a call that meets a fault is told before anything is done; returns when it is done. */
 export function meetFault(fault: FakeOfficeFault, call: FakeOfficeCall, nowMs: number): void {
   const writes = call.operation === 'create' || call.operation === 'update' || call.operation === 'delete';

@@ -4,7 +4,13 @@ import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import type { Instant, TimeZoneName } from '../../domain/shared/ids.ts';
 import { AuthenticationFailed, NotFound, OutcomeUnknown, Refused } from './errors.ts';
 import { externalKeyMaxLength } from './limits.ts';
-import { type FakeOfficeCall, type FakeOfficeFault, type FakeOfficeOperation, meetFault } from './memory-faults.ts';
+import {
+  type FakeOfficeCall,
+  type FakeOfficeFault,
+  type FakeOfficeOperation,
+  type MayFault,
+  meetFault,
+} from './memory-faults.ts';
 import { hashOfNormalised, normalise, officeFields, officeHash, unsupportedFields } from './normalise.ts';
 import type {
   OfficeAccess,
@@ -25,13 +31,13 @@ import type {
 } from './port.ts';
 import { isTimeZone, minuteInstant } from './time.ts';
 
-export type { FakeOfficeCall, FakeOfficeFault, FakeOfficeOperation } from './memory-faults.ts';
+export type { FakeOfficeCall, FakeOfficeFault, FakeOfficeOperation, MayFault } from './memory-faults.ts';
 
 export interface FakeOfficeOptions {
   /** Milliseconds since 1970, from a virtual clock. */
   readonly nowMs: () => number;
   /** Asked once for each call, in order; so a seeded source makes a whole run repeatable. */
-  readonly fault?: (call: FakeOfficeCall) => FakeOfficeFault | undefined;
+  readonly fault?: (call: FakeOfficeCall) => MayFault;
 }
 
 interface Person {
@@ -115,7 +121,7 @@ export class FakeOffice implements OfficeSystem {
 
   async open(credentials: OfficeCredentials): Promise<OfficeSession> {
     const owner = credentials.username.toLowerCase();
-    this.#fault({ operation: 'open', owner });
+    await this.#fault({ operation: 'open', owner });
     const person = this.#people.get(owner);
     if (person === undefined || person.password !== credentials.password) {
       throw new AuthenticationFailed('The office does not accept this name and password');
@@ -125,13 +131,13 @@ export class FakeOffice implements OfficeSystem {
   }
 
   async listCollections(session: OfficeSession): Promise<readonly OfficeCollection[]> {
-    this.#fault({ operation: 'listCollections', owner: session.owner });
+    await this.#fault({ operation: 'listCollections', owner: session.owner });
     return this.#collections(session);
   }
 
   async list(session: OfficeSession, collection: OfficeCollection): Promise<OfficeListing> {
     const { kind } = collection;
-    const fault = this.#fault({ operation: 'list', owner: session.owner, kind });
+    const fault = await this.#fault({ operation: 'list', owner: session.owner, kind });
     const { access } = this.#granted(session, collection);
     if (fault === 'emptyList') return { complete: true, records: [] };
     const records = [...this.#box(collection.owner, kind).values()].map((stored) => this.#record(kind, stored, access));
@@ -139,7 +145,7 @@ export class FakeOffice implements OfficeSystem {
   }
 
   async get(session: OfficeSession, collection: OfficeCollection, id: OfficeRecordId): Promise<OfficeRecord | null> {
-    this.#fault({ operation: 'get', owner: session.owner, kind: collection.kind });
+    await this.#fault({ operation: 'get', owner: session.owner, kind: collection.kind });
     const { access } = this.#granted(session, collection);
     const stored = this.#box(collection.owner, collection.kind).get(id);
     return stored === undefined ? null : this.#record(collection.kind, stored, access);
@@ -150,7 +156,7 @@ export class FakeOffice implements OfficeSystem {
     collection: OfficeCollection,
     key: string,
   ): Promise<OfficeRecord | null> {
-    this.#fault({ operation: 'findByExternalKey', owner: session.owner, kind: collection.kind });
+    await this.#fault({ operation: 'findByExternalKey', owner: session.owner, kind: collection.kind });
     const { access } = this.#granted(session, collection);
     for (const stored of this.#box(collection.owner, collection.kind).values()) {
       if (stored.externalKey === key) return this.#record(collection.kind, stored, access);
@@ -168,7 +174,7 @@ export class FakeOffice implements OfficeSystem {
       throw new RangeError(`An external key has 1 to ${externalKeyMaxLength} characters`);
     }
     const { kind } = collection;
-    const fault = this.#fault({ operation: 'create', owner: session.owner, kind });
+    const fault = await this.#fault({ operation: 'create', owner: session.owner, kind });
     this.#writable(session, collection);
     this.#acceptable(kind, fields);
     const { id } = this.#insert(this.#box(collection.owner, kind), kind, fields, externalKey);
@@ -183,7 +189,7 @@ export class FakeOffice implements OfficeSystem {
     fields: Fields,
   ): Promise<OfficeWritten> {
     const { kind } = collection;
-    const fault = this.#fault({ operation: 'update', owner: session.owner, kind });
+    const fault = await this.#fault({ operation: 'update', owner: session.owner, kind });
     this.#writable(session, collection);
     this.#acceptable(kind, fields);
     const box = this.#box(collection.owner, kind);
@@ -199,7 +205,7 @@ export class FakeOffice implements OfficeSystem {
     collection: OfficeCollection,
     id: OfficeRecordId,
   ): Promise<{ readonly existed: boolean }> {
-    const fault = this.#fault({ operation: 'delete', owner: session.owner, kind: collection.kind });
+    const fault = await this.#fault({ operation: 'delete', owner: session.owner, kind: collection.kind });
     this.#writable(session, collection);
     const existed = this.#box(collection.owner, collection.kind).delete(id);
     if (fault === 'lostAnswer') throw new OutcomeUnknown('No answer to delete');
@@ -207,7 +213,7 @@ export class FakeOffice implements OfficeSystem {
   }
 
   async searchDirectory(session: OfficeSession, text: string, limit: number): Promise<readonly OfficeDirectoryEntry[]> {
-    this.#fault({ operation: 'searchDirectory', owner: session.owner });
+    await this.#fault({ operation: 'searchDirectory', owner: session.owner });
     const wanted = text.trim().toLowerCase();
     if (wanted === '') return [];
     const people = [...this.#people.values()]
@@ -239,9 +245,9 @@ export class FakeOffice implements OfficeSystem {
 
   async close(): Promise<void> {}
 
-  #fault(call: FakeOfficeCall): FakeOfficeFault | undefined {
+  async #fault(call: FakeOfficeCall): Promise<FakeOfficeFault | undefined> {
     this.calls[call.operation] = (this.calls[call.operation] ?? 0) + 1;
-    const fault = this.#options.fault?.(call);
+    const fault = await this.#options.fault?.(call);
     if (fault !== undefined) meetFault(fault, call, this.#options.nowMs());
     return fault;
   }

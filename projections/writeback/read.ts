@@ -44,6 +44,14 @@ export class WriteBackQueue {
     return rows;
   }
 
+  /** Those of the intents that are still worked on are so until the time. */
+  async renew(intents: readonly OpenIntent[], leaseUntilMs: number): Promise<void> {
+    await sql`
+      update writeback_intent set lease_until = ${leaseUntilMs}
+      where event_id = any(${intents.map(({ event_id }) => event_id)}::uuid[]) and outcome is null and lease_until > 0
+    `.execute(this.#db);
+  }
+
   /** The item's intents up to the revision are dealt with. */
   async settle(
     tenant: TenantId,
