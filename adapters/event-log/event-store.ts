@@ -49,6 +49,17 @@ export class SubjectErased extends Error {
 /** UUID namespace of event ids. */
 const eventNamespace = '5b2f7a0e-6a59-4c1e-9d43-6f1f4e0c9a71';
 
+/** The ids of a write's events: the same command has the same ones each time. */
+export function eventIds({ stream, events }: Pick<DomainWrite, 'stream' | 'events'>): EventId[] {
+  // Counted per command, so that a repeated command finds its ids whatever else shares the write.
+  const counts = new Map<CommandId, number>();
+  return events.map(({ meta: { commandId } }) => {
+    const index = counts.get(commandId) ?? 0;
+    counts.set(commandId, index + 1);
+    return uuidV5(`${commandId}\n${stream}\n${index}`, eventNamespace) as EventId;
+  });
+}
+
 interface Prepared {
   readonly events: readonly UnstoredEvent[];
   readonly head: StreamHead;
@@ -69,16 +80,13 @@ export function createEventStore(options: EventStoreOptions): EventStore {
   function prepare(tenant: TenantId, write: DomainWrite, key: DataKey, recordedAt: Instant): Prepared {
     const { stream } = write;
     let { revision, hash } = write.head;
-    // Counted per command, so that a repeated command finds its ids whatever else shares the write.
-    const counts = new Map<CommandId, number>();
-    const events = write.events.map(({ event, meta }): UnstoredEvent => {
-      const index = counts.get(meta.commandId) ?? 0;
-      counts.set(meta.commandId, index + 1);
+    const ids = eventIds(write);
+    const events = write.events.map(({ event, meta }, place): UnstoredEvent => {
       const { type, version: schemaVersion } = event;
       if (registry.definition(type, schemaVersion).version !== schemaVersion)
         throw new AppendRejected(`${type} is written in version ${schemaVersion}, which is not the present one`);
       revision++;
-      const id = uuidV5(`${meta.commandId}\n${stream}\n${index}`, eventNamespace) as EventId;
+      const id = ids[place]!;
       const named = { tenant, stream, revision: revision as Revision, id, type, schemaVersion };
       const plain = Buffer.from(JSON.stringify({ data: event.data, meta }), 'utf8');
       const payload = joinPayload(write.subject, key.seal(plain, sealContext(named)));

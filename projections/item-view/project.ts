@@ -2,23 +2,13 @@ import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import type { KeyRing } from '../../adapters/crypto.port.ts';
 import type { RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
-import type { Fields, ItemKind } from '../../domain/item/fields.ts';
-import { evolve, type ItemState } from '../../domain/item/state.ts';
-import type { CollectionId, Instant, ItemId, Position } from '../../domain/shared/ids.ts';
+import type { ItemState } from '../../domain/item/state.ts';
+import type { ItemId, Position } from '../../domain/shared/ids.ts';
 import { itemSubject, parseItemStream } from '../../domain/shared/streams.ts';
 import type { Page, Projection, Touched } from '../runner/projection.ts';
 import { openContent, sealContent } from './content.ts';
+import { type Draft, foldRow, type ItemFacts } from './rows.ts';
 import { type ItemViewTable, itemViewMigration } from './table.ts';
-
-/** What filters ask of an item: the end of an appointment's last occurrence, and whether a task is open. */
-export type ItemFacts = (kind: ItemKind, fields: Fields) => { endsAt: Instant | null; open: boolean };
-
-type Row = Omit<ItemViewTable, 'tenant' | 'content'>;
-interface Draft {
-  readonly row: Row;
-  /** Undefined in tombstones. */
-  readonly fields?: Fields;
-}
 
 /** An item's state after an event of its stream, whether or not that event changed it. */
 interface Kept {
@@ -114,24 +104,16 @@ class ItemFold {
     await this.#readStates(page, events);
     for (const { event, item, kind } of events) {
       const before = this.states.get(item) ?? null;
+      const state = foldRow(before, event, { item, kind, facts: this.#facts }, (collection, draft) =>
+        this.#drafts.set(`${collection}/${item}`, draft),
+      );
       if (event.type === 'Forgotten') {
-        if (before) this.#put(before.collection, item, () => ({ row: tombstone(item, before, event, true) }));
         this.states.delete(item);
         this.#kept?.delete(`${page.tenant}/${item}`);
         continue;
       }
       this.revisions.set(item, event.revision);
-      const state = evolve(before, event);
-      if (!state || state === before) continue;
-      this.states.set(item, state);
-      if (before && before.collection !== state.collection) {
-        this.#put(before.collection, item, () => ({ row: tombstone(item, before, event, false) }));
-      }
-      this.#put(state.collection, item, () =>
-        state.removed
-          ? { row: tombstone(item, state, event, true) }
-          : { row: liveRow(item, kind, state, event, this.#facts), fields: state.fields },
-      );
+      if (state) this.states.set(item, state);
     }
   }
 
@@ -148,10 +130,6 @@ class ItemFold {
       this.revisions.clear();
     }
     return written;
-  }
-
-  #put(collection: CollectionId, item: ItemId, draft: () => Draft): void {
-    this.#drafts.set(`${collection}/${item}`, draft);
   }
 
   /** The states before the events, of items that are not at hand. */
@@ -184,30 +162,6 @@ class ItemFold {
       this.states.set(row.item, { kind, owner, collection, version, removed: deleted, fields });
     }
   }
-}
-
-function liveRow(item: ItemId, kind: ItemKind, state: ItemState, event: RecordedEvent, facts: ItemFacts): Row {
-  const { endsAt, open } = facts(kind, state.fields);
-  const { owner, collection, version } = state;
-  const ends_at = endsAt === null ? null : new Date(endsAt);
-  return {
-    item,
-    kind,
-    owner,
-    collection,
-    version,
-    position: event.position,
-    deleted: false,
-    current: true,
-    ends_at,
-    open,
-  };
-}
-
-function tombstone(item: ItemId, state: ItemState, event: RecordedEvent, current: boolean): Row {
-  const { kind, owner, collection } = state;
-  const { position, revision: version } = event;
-  return { item, kind, owner, collection, version, position, deleted: true, current, ends_at: null, open: true };
 }
 
 interface Written {

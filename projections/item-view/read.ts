@@ -71,3 +71,6 @@ export class ItemViewReader {
     return Number(rows[0]?.position ?? 0) as Position;
   }
 }
+
+/** The same questions, whoever answers them: a past can be asked in the place of the rows. */
+export type ItemView = Pick<ItemViewReader, keyof ItemViewReader>;

@@ -247,6 +247,9 @@ export class ProjectionRunner {
   }
 }
 
+/** What whoever waits for the read models needs of it. */
+export type Progress = Pick<ProjectionRunner, 'projected' | 'position' | 'waitFor' | 'waitForCommitted'>;
+
 /** Own events kept at hand for one tenant; a projection that lags further reads them. */
 const freshMax = 5_000;
 

@@ -61,3 +61,6 @@ export class SyncViewReader {
     return new Map(rows.map(({ item, version, hash }) => [item, { version, hash }]));
   }
 }
+
+/** The same questions, whoever answers them: a past can be asked in the place of the rows. */
+export type SyncView = Pick<SyncViewReader, keyof SyncViewReader>;

@@ -8,7 +8,7 @@ import type { CollectionId, ItemId, Position } from '../../../domain/shared/ids.
 import type { Standpoint } from '../../../domain/sync/decide.ts';
 import type { Cursor, Holding } from '../../../domain/sync/events.ts';
 import { anyConfig, type Held } from '../../../domain/sync/state.ts';
-import type { ItemRow, ItemViewReader } from '../../../projections/item-view/read.ts';
+import type { ItemRow, ItemView } from '../../../projections/item-view/read.ts';
 import type { Fragment } from '../wbxml/writer.port.ts';
 import type { ItemFilter } from './filter.ts';
 import { type Renderer, sameContent } from './renderer.ts';
@@ -48,7 +48,7 @@ export interface ChangesQuery {
 }
 
 export interface ChangesDeps {
-  readonly view: ItemViewReader;
+  readonly view: ItemView;
   readonly conversations: ConversationStore;
   /** Opens the sealed fields of the rows, long bodies left aside; rows whose key is gone are absent. */
   readonly openBriefly: (tenant: ConversationId['tenant'], rows: readonly ItemRow[]) => Promise<Map<ItemId, Fields>>;

@@ -8,7 +8,7 @@ import type { CollectionId, CommandId, Instant, ItemId, Position, TenantId } fro
 import type { Standpoint } from '../../../domain/sync/decide.ts';
 import type { Holding, SyncOptions } from '../../../domain/sync/events.ts';
 import type { Held } from '../../../domain/sync/state.ts';
-import type { ItemRow, ItemViewReader } from '../../../projections/item-view/read.ts';
+import type { ItemRow, ItemView } from '../../../projections/item-view/read.ts';
 import type { ItemCommands, ItemRequest } from '../../items/item-commands.ts';
 import type { ItemClass } from '../classes/port.ts';
 import type { Session } from '../session.ts';
@@ -36,7 +36,7 @@ export interface CommandResponse {
 
 export interface CommandsDeps {
   readonly items: ItemCommands;
-  readonly view: ItemViewReader;
+  readonly view: ItemView;
   readonly conversations: ConversationStore;
   readonly classOf: (kind: Folder['kind']) => ItemClass;
   readonly open: (tenant: TenantId, rows: readonly ItemRow[]) => Promise<Map<ItemId, Fields>>;

@@ -9,8 +9,8 @@ import { accountSubject, syncStream } from '../../../domain/shared/streams.ts';
 import { heldAt, type KeyParts } from '../../../domain/sync/decide.ts';
 import type { SyncEventData } from '../../../domain/sync/events.ts';
 import { type ConversationState, evolve, type Held } from '../../../domain/sync/state.ts';
-import type { ProjectionRunner } from '../../../projections/runner/runner.ts';
-import type { SyncViewReader } from '../../../projections/sync/read.ts';
+import type { Progress } from '../../../projections/runner/runner.ts';
+import type { SyncView } from '../../../projections/sync/read.ts';
 import { type DomainWrite, type EventStore, emptyHead, type StreamHead } from '../../event-log/event-store.port.ts';
 import type { Commit } from '../../event-log/port.ts';
 
@@ -40,8 +40,8 @@ export interface Conversation {
 
 export interface ConversationStoreOptions {
   readonly store: EventStore;
-  readonly view: SyncViewReader;
-  readonly runner: ProjectionRunner;
+  readonly view: SyncView;
+  readonly runner: Omit<Progress, 'projected'>;
   readonly cachedMax?: number;
 }
 

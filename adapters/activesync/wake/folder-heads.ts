@@ -5,18 +5,18 @@
 import { LRUCache } from 'lru-cache';
 import type { Subscription } from 'rxjs';
 import type { CollectionId, Position, TenantId } from '../../../domain/shared/ids.ts';
-import type { ItemViewReader } from '../../../projections/item-view/read.ts';
-import type { ProjectionRunner } from '../../../projections/runner/runner.ts';
+import type { ItemView } from '../../../projections/item-view/read.ts';
+import type { Progress } from '../../../projections/runner/runner.ts';
 
 export class FolderHeads {
-  readonly #view: ItemViewReader;
+  readonly #view: Pick<ItemView, 'lastChange'>;
   readonly #heads: LRUCache<string, Head>;
   readonly #waiting = new Map<TenantId, Map<string, Waiters>>();
   readonly #loading = new Map<string, Loading>();
   readonly #subscription: Subscription;
   #parked = 0;
 
-  constructor(runner: ProjectionRunner, view: ItemViewReader, cachedMax = 100_000) {
+  constructor(runner: Pick<Progress, 'projected'>, view: Pick<ItemView, 'lastChange'>, cachedMax = 100_000) {
     this.#view = view;
     this.#heads = new LRUCache({ max: cachedMax });
     this.#subscription = runner.projected.subscribe(({ tenant, touched, isByOther }) => {
