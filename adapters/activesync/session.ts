@@ -1,6 +1,6 @@
 /** Who speaks, with which device, in which version: what every command needs to know. */
 import type { Folder } from '../../domain/folder/state.ts';
-import type { Actor } from '../../domain/shared/event.ts';
+import type { Actor, Cause } from '../../domain/shared/event.ts';
 import type { AccountId, CollectionId, DeviceKey, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
 import type { ConversationId } from './conversation/store.ts';
 import type { Person } from './deps.ts';
@@ -59,6 +59,11 @@ export class RequestSession implements Session {
 
 export function actorOf(session: Session): Actor {
   return { kind: 'device', account: session.account, device: session.device };
+}
+
+/** By which way a change came; `command` as the wire names it. */
+export function causeOf({ exchange }: Session, command: string): Cause {
+  return { command, ...(exchange ? { exchange } : {}) };
 }
 
 export function conversationOf(session: Session, collection: CollectionId): ConversationId {

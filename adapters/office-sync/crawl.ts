@@ -16,7 +16,7 @@ import type { EventStore } from '../event-log/event-store.port.ts';
 import { foldPage, runCommand } from '../event-log/run-command.ts';
 import { commandIdFrom } from '../ids.ts';
 import { Intake, type IntakeCounts } from './intake.ts';
-import type { IntakeDeps } from './intake-log.ts';
+import { crawling, type IntakeDeps } from './intake-log.ts';
 import { ItemLocks } from './item-locks.ts';
 import type { People } from './people.ts';
 import { type Place, placesOf } from './places.ts';
@@ -166,7 +166,12 @@ export class Crawl {
       crawlDecider,
       { tenant, stream: crawlStream(home), subject, owner: subject },
       command,
-      { at: this.#deps.now(), actor: { kind: 'system' }, commandId: commandIdFrom(['crawl', this.#deps.nonce()]) },
+      {
+        at: this.#deps.now(),
+        actor: { kind: 'system' },
+        commandId: commandIdFrom(['crawl', this.#deps.nonce()]),
+        cause: crawling,
+      },
     );
   }
 
@@ -179,6 +184,7 @@ export class Crawl {
       at: this.#deps.now(),
       actor: { kind: 'office', account } as const,
       commandId: commandIdFrom(['folders', this.#deps.nonce()]),
+      cause: crawling,
     });
     for (const present of tree.values()) {
       if (present.owner === undefined) continue;

@@ -1,7 +1,7 @@
 /** What an intake stores: notes on records, written with the revision that was read, and work for the write-back. */
 import type { ConflictRule } from '../../domain/conflict/merge.ts';
 import type { ItemCommand } from '../../domain/item/decide.ts';
-import type { Actor } from '../../domain/shared/event.ts';
+import type { Actor, Cause } from '../../domain/shared/event.ts';
 import type { AccountId, EventId, Instant, ItemId, TenantId } from '../../domain/shared/ids.ts';
 import type { LinkEvent } from '../../domain/writeback/events.ts';
 import type { WriteBackQueue } from '../../projections/writeback/read.ts';
@@ -39,6 +39,8 @@ export interface Plan {
   readonly event: (result: Awaited<ReturnType<ItemCommands['execute']>>[number] | null) => Promise<LinkEvent>;
 }
 
+export const crawling: Cause = { command: 'crawl' };
+
 export class IntakeLog {
   readonly #deps: IntakeDeps;
 
@@ -48,7 +50,7 @@ export class IntakeLog {
 
   /** The items whose writes are stored. A batch that meets another writer is written one by one. */
   async write(context: IntakeContext, writes: readonly LinkWrite[]): Promise<Set<ItemId>> {
-    const meta = { actor: this.actor(context), at: this.#deps.now() };
+    const meta = { actor: this.actor(context), at: this.#deps.now(), cause: crawling };
     if (writes.length === 0) return new Set();
     if (await this.#deps.snapshots.append(context.tenant, writes, meta)) return new Set(writes.map(({ item }) => item));
     const written = new Set<ItemId>();
@@ -68,7 +70,14 @@ export class IntakeLog {
   context({ tenant, place, account }: IntakeContext, snapshot: Snapshot, plan: Plan) {
     const parts = ['office', place.home, snapshot.item, plan.key, String(snapshot.head.revision)];
     const actor = { kind: 'office', account } as const;
-    return { tenant, owner: place.owner, actor, at: this.#deps.now(), commandId: commandIdFrom(parts) };
+    return {
+      tenant,
+      owner: place.owner,
+      actor,
+      at: this.#deps.now(),
+      commandId: commandIdFrom(parts),
+      cause: crawling,
+    };
   }
 
   actor({ account }: IntakeContext): Actor {

@@ -9,7 +9,14 @@ import { SubjectErased } from '../event-log/event-store.ts';
 import { commandIdFrom } from '../ids.ts';
 import type { ItemCommands, ItemRequest } from '../items/item-commands.ts';
 import type { OfficeRecord } from '../office/port.ts';
-import { type IntakeContext, type IntakeDeps, type IntakeLog, observedEvent, type Plan } from './intake-log.ts';
+import {
+  crawling,
+  type IntakeContext,
+  type IntakeDeps,
+  type IntakeLog,
+  observedEvent,
+  type Plan,
+} from './intake-log.ts';
 import { lockKey } from './item-locks.ts';
 import { itemOfExternalKey, itemOfRecord } from './places.ts';
 import type { LinkWrite, Snapshot } from './snapshots.ts';
@@ -56,6 +63,7 @@ export class NewRecords {
         kind,
         commandId: commandIdFrom(['office-add', place.home, record.id, record.hash]),
         actor: this.#log.actor(context),
+        cause: crawling,
         at: this.#deps.now(),
         owner: place.owner,
         command: { do: 'add', kind, owner: place.owner, collection: place.home, fields },

@@ -4,7 +4,7 @@ import type { PastEvent } from '../../domain/item/decide.ts';
 import { type ItemEventData, parseItemType } from '../../domain/item/events.ts';
 import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../domain/item/state.ts';
-import type { Actor } from '../../domain/shared/event.ts';
+import type { Actor, Cause } from '../../domain/shared/event.ts';
 import type { AccountId, Instant, ItemId, TenantId } from '../../domain/shared/ids.ts';
 import { accountSubject, itemStream, itemSubject } from '../../domain/shared/streams.ts';
 import { type LinkEvent, linkStream } from '../../domain/writeback/events.ts';
@@ -38,6 +38,7 @@ export interface LinkWrite {
 export interface WriteMeta {
   readonly actor: Actor;
   readonly at: Instant;
+  readonly cause: Cause;
   /** Tells writers apart that might write the same at the same time and must not both believe they did. */
   readonly writer?: string;
 }
@@ -102,15 +103,16 @@ export class Snapshots {
   }
 }
 
-function domainWrite({ item, owner, head, events }: LinkWrite, meta: WriteMeta): DomainWrite {
+function domainWrite({ item, owner, head, events }: LinkWrite, { at, actor, cause, writer }: WriteMeta): DomainWrite {
   const types = events.map((event) => event.type).join();
-  const commandId = commandIdFrom(['office-link', item, String(head.revision), types, meta.writer ?? '']);
+  const commandId = commandIdFrom(['office-link', item, String(head.revision), types, writer ?? '']);
+  const meta = { at, actor, commandId, cause };
   return {
     stream: linkStream(item),
     head,
     subject: itemSubject(item),
     owner: accountSubject(owner),
-    events: events.map((event) => ({ event, meta: { at: meta.at, actor: meta.actor, commandId } })),
+    events: events.map((event) => ({ event, meta })),
   };
 }
 

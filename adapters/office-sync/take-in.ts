@@ -5,7 +5,7 @@ import { difference, isEmpty } from '../../domain/conflict/paths.ts';
 import { applyPatch, type ItemCommand } from '../../domain/item/decide.ts';
 import type { Fields } from '../../domain/item/fields.ts';
 import { hasUnsent, mergeOffice } from '../../domain/office/merge.ts';
-import type { Actor } from '../../domain/shared/event.ts';
+import type { Actor, Cause } from '../../domain/shared/event.ts';
 import type { AccountId, CommandId, Instant, TenantId } from '../../domain/shared/ids.ts';
 import type { ItemCommands, ItemRequest, ItemResult } from '../items/item-commands.ts';
 import { officePatch } from '../office/diff.ts';
@@ -18,6 +18,7 @@ export interface TakeInContext {
   readonly actor: Actor;
   readonly at: Instant;
   readonly commandId: CommandId;
+  readonly cause: Cause;
 }
 
 /** What would make the item be what the office holds; finer values and fields the office does not hold stay. */
@@ -59,6 +60,7 @@ export function requestOn(snapshot: Snapshot, context: TakeInContext, command: I
     item: snapshot.item,
     kind: snapshot.kind,
     commandId: context.commandId,
+    cause: context.cause,
     actor: context.actor,
     at: context.at,
     owner: context.owner,

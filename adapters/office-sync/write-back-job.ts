@@ -6,6 +6,7 @@
 import type { ConflictRule } from '../../domain/conflict/merge.ts';
 import { applyDelta, difference, pathsOf } from '../../domain/conflict/paths.ts';
 import type { Fields } from '../../domain/item/fields.ts';
+import type { Cause } from '../../domain/shared/event.ts';
 import type { AccountId, Instant, ItemId, TenantId } from '../../domain/shared/ids.ts';
 import type { LinkEvent } from '../../domain/writeback/events.ts';
 import type { Attempt, HeldRecord } from '../../domain/writeback/link.ts';
@@ -42,6 +43,7 @@ export type Turn =
 export const again: Turn = { next: 'again' };
 
 const awaitMaxAttempts = 20;
+const writing: Cause = { command: 'writeback' };
 
 /** One claimed intent: its item, and who acts for it in the office. */
 export class Job {
@@ -323,7 +325,7 @@ export class Job {
     const { snapshots, clock } = this.#deps;
     const owner = snapshot.state?.owner as AccountId;
     const { item, head } = snapshot;
-    const meta = { actor: { kind: 'system' as const }, at: clock.instant(), writer: this.#writer };
+    const meta = { actor: { kind: 'system' as const }, at: clock.instant(), cause: writing, writer: this.#writer };
     const heads = await snapshots.append(this.#intent.tenant, [{ item, owner, head, events }], meta);
     return heads?.[0] ? { ...snapshot, head: heads[0] } : undefined;
   }
@@ -340,6 +342,7 @@ export class Job {
       owner: snapshot.state?.owner as AccountId,
       actor: { kind: 'office', account: this.acting as AccountId } as const,
       at: this.#deps.clock.instant() as Instant,
+      cause: writing,
       commandId: commandIdFrom(['office-write', item as ItemId, key, String(head.revision), String(revision)]),
     };
   }

@@ -6,6 +6,7 @@ import type { AppDeps } from '../deps.ts';
 import { fail } from '../errors.ts';
 import type { AccountOutcome } from '../services/accounts.ts';
 import type { Person } from '../services/directory.ts';
+import { actingAdmin } from './acting.ts';
 import { accountChange, accountParams, accountView, errorBody, newAccount, plainText } from './schemas.ts';
 
 /** An account as administrators see it: no password, no hash. */
@@ -81,10 +82,11 @@ export const accountRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
   app.post(
     '/accounts',
     { schema: { tags, summary: 'Create an account', body: newAccount, response: { ...errors, 201: accountView } } },
-    async ({ body }, reply) => {
+    async (request, reply) => {
+      const { body } = request;
       const wrong = wrongSystem(body.office);
       if (wrong) return fail(reply, 400, 'invalid_request', wrong);
-      const outcome = await accounts.create(body);
+      const outcome = await accounts.create(body, actingAdmin(request));
       if (outcome.kind !== 'done') return refuse(reply, body.email, outcome);
       return reply.code(201).send(viewOf(outcome.person.account));
     },
@@ -110,10 +112,11 @@ export const accountRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
         response: { ...errors, 200: accountView },
       },
     },
-    async ({ params, body }, reply) => {
+    async (request, reply) => {
+      const { params, body } = request;
       const wrong = wrongSystem(body.office);
       if (wrong) return fail(reply, 400, 'invalid_request', wrong);
-      const outcome = await accounts.change(params.email, body);
+      const outcome = await accounts.change(params.email, body, actingAdmin(request));
       return outcome.kind === 'done' ? viewOf(outcome.person.account) : refuse(reply, params.email, outcome);
     },
   );
@@ -129,8 +132,9 @@ export const accountRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
         response: { ...errors, 204: z.null() },
       },
     },
-    async ({ params, query }, reply) => {
-      const outcome = await accounts.remove(params.email, { erase: query.erase === 'true' });
+    async (request, reply) => {
+      const { params, query } = request;
+      const outcome = await accounts.remove(params.email, { erase: query.erase === 'true' }, actingAdmin(request));
       return outcome === 'done' ? reply.code(204).send(null) : unknownAccount(reply, params.email);
     },
   );

@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { deviceKeyFrom } from '../../adapters/ids.ts';
@@ -7,6 +7,7 @@ import type { AppDeps } from '../deps.ts';
 import { fail } from '../errors.ts';
 import type { PairedDevice } from '../services/devices.ts';
 import { personOr404 } from './accounts.ts';
+import { actingAdmin } from './acting.ts';
 import { accountParams, deviceParams, deviceView, errorBody } from './schemas.ts';
 
 function viewOf({ key, pairedAt, device }: PairedDevice): z.infer<typeof deviceView> {
@@ -39,10 +40,16 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
     if (!paired) unknownDevice(reply, deviceId);
     return paired && { person, paired };
   };
-  const administer = async (email: string, deviceId: string, command: DeviceCommand, reply: FastifyReply) => {
+  type Asked = FastifyRequest<{ Params: z.infer<typeof deviceParams> }>;
+  const administer = async (
+    request: Pick<Asked, 'params' | 'headers'>,
+    command: DeviceCommand,
+    reply: FastifyReply,
+  ) => {
+    const { email, deviceId } = request.params;
     const found = await find(email, deviceId, reply);
     if (!found) return reply;
-    const device = await deps.devices.administer(found.person, deviceId, command);
+    const device = await deps.devices.administer(found.person, deviceId, command, actingAdmin(request));
     return device ? viewOf({ ...found.paired, device }) : unknownDevice(reply, deviceId);
   };
 
@@ -80,7 +87,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
     app.post(
       `/accounts/:email/devices/:deviceId/${name}`,
       { schema: { tags, summary, params: deviceParams, response: { ...errors, 200: deviceView } } },
-      ({ params }, reply) => administer(params.email, params.deviceId, command(), reply),
+      (request, reply) => administer(request, command(), reply),
     );
   }
 
@@ -98,8 +105,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
         response: { ...errors, 200: deviceView },
       },
     },
-    ({ params, body }, reply) =>
-      administer(params.email, params.deviceId, { type: 'requestWipe', scope: body?.scope ?? 'account' }, reply),
+    (request, reply) => administer(request, { type: 'requestWipe', scope: request.body?.scope ?? 'account' }, reply),
   );
 
   app.delete(
@@ -112,10 +118,11 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
         response: { ...errors, 204: z.null() },
       },
     },
-    async ({ params }, reply) => {
+    async (request, reply) => {
+      const { params } = request;
       const found = await find(params.email, params.deviceId, reply);
       if (!found) return reply;
-      await deps.devices.administer(found.person, params.deviceId, { type: 'remove' });
+      await deps.devices.administer(found.person, params.deviceId, { type: 'remove' }, actingAdmin(request));
       return reply.code(204).send(null);
     },
   );

@@ -66,7 +66,7 @@ export class Accounts {
     const names = await reader.namesTaken([wanted.email, ...(wanted.aliases ?? [])], account);
     if (names.length > 0) return { kind: 'nameTaken', names };
     const passwordHash = await this.#hashOf(wanted.password);
-    const meta = this.#meta(actor);
+    const meta = this.#meta(actor, 'account create');
 
     // Folders first: an account is never seen without them, and a crash between leaves nothing anyone sees.
     await runCommand(
@@ -117,7 +117,7 @@ export class Accounts {
       accountDecider,
       this.#target(tenant, account.id, accountStream(account.id)),
       { type: 'change', settings: { ...settings, passwordHash } },
-      this.#meta(actor),
+      this.#meta(actor, 'account change'),
     );
     return this.#answer(tenant, account.id, result);
   }
@@ -126,7 +126,11 @@ export class Accounts {
    * Ends the account: nobody signs in any more, and the address is free for a new one with none of the old items.
    * With `erase` the person's key is destroyed too: the events stay in their places and can never be read again.
    */
-  async remove(email: string, options: { readonly erase: boolean }): Promise<'done' | 'unknown'> {
+  async remove(
+    email: string,
+    options: { readonly erase: boolean },
+    actor: Actor = { kind: 'admin' },
+  ): Promise<'done' | 'unknown'> {
     const person = await this.#options.directory.byEmail(email);
     if (!person) return 'unknown';
     const { tenant, account } = person;
@@ -136,7 +140,7 @@ export class Accounts {
       accountDecider,
       this.#target(tenant, account.id, stream),
       { type: 'remove' },
-      this.#meta({ kind: 'admin' }),
+      this.#meta(actor, options.erase ? 'account erase' : 'account remove'),
     );
     this.#options.directory.forget(tenant, stream);
     await this.#options.settled(tenant);
@@ -191,7 +195,8 @@ export class Accounts {
     return { tenant, stream, subject, owner: subject };
   }
 
-  #meta(actor: Actor): EventMeta {
-    return { at: this.#options.clock.instant(), actor, commandId: commandIdFrom(['admin', randomUUID()]) };
+  #meta(actor: Actor, command: string): EventMeta {
+    const commandId = commandIdFrom(['admin', randomUUID()]);
+    return { at: this.#options.clock.instant(), actor, commandId, cause: { command } };
   }
 }

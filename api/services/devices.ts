@@ -8,7 +8,7 @@ import { deviceStream } from '../../domain/account/stream.ts';
 import { type DeviceCommand, type DeviceRefusal, deviceDecider } from '../../domain/device/decide.ts';
 import type { DeviceEvent } from '../../domain/device/events.ts';
 import type { Device, DeviceState } from '../../domain/device/state.ts';
-import type { Actor } from '../../domain/shared/event.ts';
+import type { Actor, Cause } from '../../domain/shared/event.ts';
 import type { AccountId, CommandId, DeviceKey, TenantId } from '../../domain/shared/ids.ts';
 import { accountSubject } from '../../domain/shared/streams.ts';
 import type { DevicesReader } from '../../projections/devices/read.ts';
@@ -43,11 +43,12 @@ export class Devices {
     command: DeviceCommand,
     actor: Actor,
     commandId: CommandId = commandIdFrom(['device', randomUUID()]),
+    cause?: Cause,
   ): Promise<CommandResult<DeviceState, DeviceEvent, DeviceRefusal>> {
     const stream = deviceStream(key);
     const subject = accountSubject(account);
     const target = { tenant, stream, subject, owner: subject };
-    const meta = { at: this.#options.clock.instant(), actor, commandId };
+    const meta = { at: this.#options.clock.instant(), actor, commandId, ...(cause ? { cause } : {}) };
     try {
       return await runCommand(this.#options.store, deviceDecider, target, command, meta);
     } finally {
@@ -56,11 +57,17 @@ export class Devices {
   }
 
   /** An administrator's command on a person's device; undefined when the person has no such device. */
-  async administer({ tenant, account }: Person, deviceId: string, command: DeviceCommand): Promise<Device | undefined> {
+  async administer(
+    { tenant, account }: Person,
+    deviceId: string,
+    command: DeviceCommand,
+    actor: Actor = { kind: 'admin' },
+  ): Promise<Device | undefined> {
     const key = deviceKeyFrom(account.id, deviceId);
     const present = await this.#options.directory.device(tenant, key);
     if (present.kind !== 'device') return undefined;
-    await this.run(tenant, account.id, key, command, { kind: 'admin' });
+    const cause = { command: `device ${command.type}` };
+    await this.run(tenant, account.id, key, command, actor, undefined, cause);
     await this.#options.settled(tenant);
     const state = await this.#options.directory.device(tenant, key);
     return state.kind === 'device' ? state : present;

@@ -2,7 +2,7 @@
  * One class of items on the wire: how its fields become `ApplicationData` and back. Pure; one file a class.
  */
 import type { Fields, ItemKind, Patch } from '../../../domain/item/fields.ts';
-import type { TimeZoneName } from '../../../domain/shared/ids.ts';
+import type { Instant, TimeZoneName } from '../../../domain/shared/ids.ts';
 import type { ProtocolVersion } from '../version.ts';
 import type { Element, Tag } from '../wbxml/element.ts';
 import type { WbxmlWriter } from '../wbxml/writer.port.ts';
@@ -59,6 +59,8 @@ export interface ItemClass<F extends Fields = Fields> {
   render(writer: WbxmlWriter, fields: F, context: RenderContext): void;
   /** Reads the children of `ApplicationData`. Tolerant: sloppy but meaningful values are mended. */
   parse(applicationData: Element, context: ParseContext): Parsed<F>;
+  /** When it was done, as the device says it. Absent where the class has no element for it. */
+  claimedAt?(applicationData: Element): Instant | undefined;
   /** 16.x: a Delete of one occurrence, `context.instanceId` of `context.known`. Absent where there are none. */
   deleteInstance?(context: ParseContext): Parsed<F>;
 }

@@ -5,13 +5,13 @@ import type { PastEvent } from '../../../domain/item/decide.ts';
 import type { Fields } from '../../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../../domain/item/state.ts';
 import type { Cause } from '../../../domain/shared/event.ts';
-import type { CommandId, ItemId } from '../../../domain/shared/ids.ts';
+import type { CommandId, Instant, ItemId } from '../../../domain/shared/ids.ts';
 import type { Held } from '../../../domain/sync/state.ts';
 import type { ItemRow } from '../../../projections/item-view/read.ts';
 import { itemIdFrom } from '../../ids.ts';
 import type { ItemRequest, Refusal } from '../../items/item-commands.ts';
 import type { BodyPreference, ParseContext } from '../classes/port.ts';
-import { actorOf, itemsOf, ownerOf } from '../session.ts';
+import { actorOf, causeOf, itemsOf, ownerOf } from '../session.ts';
 import { syncStatus } from '../status.ts';
 import { encodeTree } from '../wbxml/writer.ts';
 import type { ClientCommand, CommandPlan, CommandsDeps, CommandsInput, Planned } from './commands.ts';
@@ -63,7 +63,10 @@ function plan(
   if (input.folder.access !== 'write') return answer(syncStatus.conflict);
   const content = command.do === 'change' && command.data ? digest(encodeTree(command.data)) : '';
   const parts = [command.do, item, instanceId ?? '', content];
-  return { command, request: requestFor(deps, input, row.kind, item, parts, change(deps, input, command, known)) };
+  const claimedAt =
+    command.do === 'change' && command.data ? deps.classOf(row.kind).claimedAt?.(command.data) : undefined;
+  const made = change(deps, input, command, known);
+  return { command, request: requestFor(deps, input, row.kind, item, parts, made, claimedAt) };
 }
 
 function planAdd(
@@ -93,7 +96,7 @@ function planAdd(
       commandId: id,
       actor: actorOf(session),
       at: deps.now(),
-      cause: causeOf(input, 'Sync Add'),
+      cause: keyedCause(input, 'Sync Add', itemClass.claimedAt?.(data)),
       owner: ownerOf(folder, session),
       command: { do: 'add', kind: folder.kind, owner: ownerOf(folder, session), collection: itemsOf(folder), fields },
     },
@@ -153,6 +156,7 @@ function requestFor(
   item: ItemId,
   parts: readonly string[],
   command: ItemRequest['command'],
+  claimedAt: Instant | undefined,
 ): ItemRequest {
   const { folder, session } = input;
   const id = commandId(deps, input, parts);
@@ -162,7 +166,7 @@ function requestFor(
     commandId: id,
     actor: actorOf(session),
     at: deps.now(),
-    cause: causeOf(input, parts[0] === 'delete' ? 'Sync Delete' : 'Sync Change'),
+    cause: keyedCause(input, parts[0] === 'delete' ? 'Sync Delete' : 'Sync Change', claimedAt),
     owner: ownerOf(folder, session),
     command,
   };
@@ -172,8 +176,8 @@ function commandId(deps: CommandsDeps, input: CommandsInput, parts: readonly str
   return deps.commandId(['phone', input.id.device, input.id.collection, input.keyName, ...parts]);
 }
 
-function causeOf({ session, keyName }: CommandsInput, command: string): Cause {
-  return { command, key: keyName, ...(session.exchange ? { exchange: session.exchange } : {}) };
+function keyedCause({ session, keyName }: CommandsInput, command: string, claimedAt: Instant | undefined): Cause {
+  return { ...causeOf(session, command), key: keyName, ...(claimedAt ? { claimedAt } : {}) };
 }
 
 /** Private items of another person are shown as times only, so they cannot be changed either. */

@@ -5,12 +5,13 @@
 import type { Body } from '../../../../domain/item/fields.ts';
 import type { NoteFields } from '../../../../domain/note/fields.ts';
 import { AirSyncBase, Notes } from '../../wbxml/code-pages/index.ts';
-import type { Element, Tag } from '../../wbxml/element.ts';
+import { type Element, type Tag, textOf } from '../../wbxml/element.ts';
 import type { WbxmlWriter } from '../../wbxml/writer.port.ts';
 import { renderBody } from '../body.ts';
 import type { ItemClass, ParseContext, Parsed, RenderContext } from '../port.ts';
 import { parseBodyField } from '../shared/body-field.ts';
 import { instant, listOf, text } from '../shared/codecs.ts';
+import { parseInstant } from '../shared/dates.ts';
 import type { AbsenceRule } from '../shared/ghosting.ts';
 import { Draft } from '../shared/reading.ts';
 import { elementsByTag, parseRows, type Row, renderRows } from '../shared/table.ts';
@@ -53,4 +54,10 @@ function mendMessageClass(draft: Draft): void {
   if (typeof sent === 'string' && !/^IPM\.StickyNote\../i.test(sent)) delete draft.set.messageClass;
 }
 
-export const notesClass: ItemClass<NoteFields> = { kind: 'note', name: 'Notes', render, parse };
+export const notesClass: ItemClass<NoteFields> = {
+  kind: 'note',
+  name: 'Notes',
+  render,
+  parse,
+  claimedAt: (data) => parseInstant(textOf(data, Notes.LastModifiedDate) ?? ''),
+};

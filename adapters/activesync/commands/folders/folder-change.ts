@@ -13,7 +13,7 @@ import { parseKey } from '../../../../domain/sync/key.ts';
 import { collectionIdFrom } from '../../../ids.ts';
 import { statusAnswer } from '../../http/command-status.ts';
 import type { CommandAnswer, CommandHandler } from '../../request.ts';
-import { actorOf, type Session } from '../../session.ts';
+import { actorOf, causeOf, type Session } from '../../session.ts';
 import { folderStatus } from '../../status.ts';
 import { FolderHierarchy } from '../../wbxml/code-pages/index.ts';
 import { type Element, type Tag, textOf } from '../../wbxml/element.ts';
@@ -123,7 +123,7 @@ function metaOf(deps: FolderDeps, name: ChangeName, session: Session, syncKey: s
   const parts = [FolderHierarchy.ServerId, FolderHierarchy.ParentId, FolderHierarchy.DisplayName, FolderHierarchy.Type];
   const said = parts.map((tag) => textOf(root, tag) ?? '');
   const commandId = deps.commandId(['phone', session.device, name, syncKey, ...said]);
-  return { at: deps.now(), actor: actorOf(session), commandId };
+  return { at: deps.now(), actor: actorOf(session), commandId, cause: causeOf(session, name) };
 }
 
 function ownChanges(command: FolderCommand, before: FolderTree, after: FolderTree): HierarchyChanges {
@@ -151,7 +151,8 @@ async function removeContents(
     if (folder.parent === collection) await removeContents(deps, session, tree, folder.collection, meta);
   }
   const folder = tree.get(collection);
-  if (folder && folder.owner === undefined) await removeItems(deps, session, folder, meta.commandId);
+  if (folder && folder.owner === undefined)
+    await removeItems(deps, session, folder, meta.commandId, causeOf(session, 'FolderDelete'));
 }
 
 function statusOf(name: ChangeName, reason: FolderRefusal): number {

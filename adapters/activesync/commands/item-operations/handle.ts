@@ -5,7 +5,7 @@ import type { BodyPreference, RenderContext } from '../../classes/port.ts';
 import type { ActiveSyncDeps } from '../../deps.ts';
 import { statusAnswer } from '../../http/command-status.ts';
 import type { CommandHandler } from '../../request.ts';
-import { actorOf, itemsOf, type Session } from '../../session.ts';
+import { actorOf, causeOf, itemsOf, type Session } from '../../session.ts';
 import { itemOperationsStatus } from '../../status.ts';
 import { AirSync, AirSyncBase, ItemOperations, Search } from '../../wbxml/code-pages/index.ts';
 import { child, childrenOf, type Element, textOf } from '../../wbxml/element.ts';
@@ -18,6 +18,8 @@ export type ItemOperationsDeps = Pick<
 >;
 
 const operationsMax = 512;
+/** By what those who read a history are told that a folder was emptied. */
+const emptying = 'ItemOperations EmptyFolderContents';
 
 export function itemOperationsHandler(deps: ItemOperationsDeps): CommandHandler {
   return async ({ session, root }) => {
@@ -121,7 +123,8 @@ async function empty(
   if (isAllowed) {
     const options = child(operation, ItemOperations.Options);
     if (options && child(options, ItemOperations.DeleteSubFolders)) await emptyInside(deps, session, tree, folder);
-    await removeItems(deps, session, folder, deps.commandId(['empty', session.device, collectionId, deps.nonce()]));
+    const commandId = deps.commandId(['empty', session.device, collectionId, deps.nonce()]);
+    await removeItems(deps, session, folder, commandId, causeOf(session, emptying));
   }
   const status = isAllowed ? itemOperationsStatus.success : itemOperationsStatus.notFound;
   writer.open(ItemOperations.EmptyFolderContents).element(ItemOperations.Status, String(status));
@@ -138,9 +141,10 @@ async function emptyInside(
   for (const inside of tree.values()) {
     if (inside.parent !== folder.collection || inside.owner !== undefined) continue;
     await emptyInside(deps, session, tree, inside);
-    const cause = deps.commandId(['empty', session.device, inside.collection, deps.nonce()]);
-    await removeItems(deps, session, inside, cause);
-    const meta = { at: deps.now(), actor: actorOf(session), commandId: cause };
+    const commandId = deps.commandId(['empty', session.device, inside.collection, deps.nonce()]);
+    const cause = causeOf(session, emptying);
+    await removeItems(deps, session, inside, commandId, cause);
+    const meta = { at: deps.now(), actor: actorOf(session), commandId, cause };
     await deps.folders.run(session.tenant, session.account, { type: 'delete', collection: inside.collection }, meta);
   }
 }

@@ -6,7 +6,7 @@ import type { ItemRequest } from '../../../items/item-commands.ts';
 import type { ActiveSyncDeps, SyncDeps } from '../../deps.ts';
 import { statusAnswer } from '../../http/command-status.ts';
 import type { CommandHandler } from '../../request.ts';
-import { actorOf, itemsOf, ownerOf, type Session } from '../../session.ts';
+import { actorOf, causeOf, itemsOf, ownerOf, type Session } from '../../session.ts';
 import { commonStatus, moveStatus } from '../../status.ts';
 import { Move } from '../../wbxml/code-pages/index.ts';
 import { Writer } from '../../wbxml/writer.ts';
@@ -84,6 +84,7 @@ function requestOf(deps: SyncDeps, session: Session, { move, from, to }: Planned
     commandId: deps.commandId(['move', session.device, move.item, source, target, deps.nonce()]),
     actor: actorOf(session),
     at: deps.now(),
+    cause: causeOf(session, 'MoveItems'),
     owner: ownerOf(from, session),
     command: (history) => {
       const state = fold(history);
