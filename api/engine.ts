@@ -67,6 +67,8 @@ export interface EngineOptions {
   /** 32 bytes, the same after every restart. */
   readonly syncKeySecret: Uint8Array;
   readonly now: () => Instant;
+  /** The classes of items on the wire; `itemClasses` unless told. */
+  readonly classes?: Readonly<Record<ItemKind, ItemClass>>;
   readonly onUnknownKey?: SyncDeps['onUnknownKey'];
   readonly onWithheld?: (id: ConversationId, item: ItemId, reason: string) => void;
 }
@@ -83,7 +85,7 @@ export interface Engine {
 }
 
 export function buildEngine(options: EngineOptions): Engine {
-  const { db, store, bodies, keys, runner, folders, now } = options;
+  const { db, store, bodies, keys, runner, folders, now, classes = itemClasses } = options;
   const items = new ItemCommands(store);
   const view = new ItemViewReader(db);
   const sync = new SyncViewReader(db);
@@ -97,7 +99,7 @@ export function buildEngine(options: EngineOptions): Engine {
     folders,
     now,
     keyChecks: new KeyChecks(options.syncKeySecret),
-    classOf: (kind) => itemClasses[kind],
+    classOf: (kind) => classes[kind],
     open: wholeRowOpener(keys, bodies),
     openBriefly: rowOpener(keys),
     longBodies: (tenant, item, fields) => (bodies.hasNamed(fields) ? bodies.inflate(tenant, item, fields) : undefined),

@@ -4,6 +4,7 @@
  */
 import type { Kysely } from 'kysely';
 import type pg from 'pg';
+import type { ItemClass } from '../../adapters/activesync/classes/port.ts';
 import type { CommandAnswer } from '../../adapters/activesync/request.ts';
 import type { Session } from '../../adapters/activesync/session.ts';
 import { formatVersion, type ProtocolVersion } from '../../adapters/activesync/version.ts';
@@ -43,6 +44,8 @@ export interface WorldOptions {
   readonly projections?: (keys: KeyRing) => Projection[];
   readonly log?: EventLog;
   readonly blobs?: BlobStore;
+  readonly keys?: KeyRing;
+  readonly classes?: Readonly<Record<ItemKind, ItemClass>>;
   /** Milliseconds since 1970; the system's clock unless told. */
   readonly nowMs?: () => number;
 }
@@ -61,7 +64,7 @@ export class World {
   readonly #now: () => Instant;
 
   private constructor(options: WorldOptions) {
-    this.keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
+    this.keys = options.keys ?? keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
     this.#now = () => new Date(options.nowMs?.() ?? Date.now()).toISOString() as Instant;
     this.log = options.log ?? memoryEventLog();
     this.blobs = options.blobs ?? new MemoryBlobStore();
@@ -98,6 +101,7 @@ export class World {
       },
       syncKeySecret: new Uint8Array(32).fill(9),
       now: this.#now,
+      ...(options.classes ? { classes: options.classes } : {}),
       onUnknownKey: ({ device, collection }) => this.forged.push(`${device}/${collection}`),
     });
   }

@@ -55,6 +55,8 @@ export interface ItemClass<F extends Fields = Fields> {
   readonly kind: ItemKind;
   /** The wire's Class: `Contacts`, `Calendar`, `Tasks`, `Notes`. */
   readonly name: string;
+  /** Raised when this class alone renders differently than before, so that devices are compared anew. */
+  readonly mappingVersion?: number;
   /** Writes the children of `ApplicationData`. Never throws on fields that the class's schema accepts. */
   render(writer: WbxmlWriter, fields: F, context: RenderContext): void;
   /** Reads the children of `ApplicationData`. Tolerant: sloppy but meaningful values are mended. */

@@ -12,7 +12,7 @@ import { AirSync } from '../wbxml/code-pages/index.ts';
 import type { Fragment } from '../wbxml/writer.port.ts';
 import { Writer } from '../wbxml/writer.ts';
 
-/** Raised when classes render differently than before, so that devices are compared anew. */
+/** Raised when all classes render differently than before, so that devices are compared anew. */
 export const mappingVersion = 1;
 
 export interface Rendered {
@@ -34,7 +34,8 @@ export class Renderer {
     const bodyPreferences = options.bodyPreferences as readonly BodyPreference[];
     const { version, email, timeZone } = session;
     this.context = { version, bodyPreferences, email, timeZone, ...(foreign ? { foreign } : {}) };
-    this.tag = digest(JSON.stringify([mappingVersion, this.context])).slice(0, tagLength);
+    const mapping = [mappingVersion, itemClass.mappingVersion].filter((version) => version !== undefined);
+    this.tag = digest(JSON.stringify([...mapping, this.context])).slice(0, tagLength);
   }
 
   /** @throws whatever the class throws on fields it cannot show; the item is then withheld. */
