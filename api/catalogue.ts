@@ -11,6 +11,7 @@ import { deviceEvents } from '../domain/device/events.ts';
 import { folderEvents } from '../domain/folder/events.ts';
 import { hierarchyEvents } from '../domain/hierarchy/events.ts';
 import { itemEvents } from '../domain/item/events.ts';
+import { restorationEvents } from '../domain/restoration/events.ts';
 import { type EventRegistry, eventRegistry } from '../domain/shared/upcast.ts';
 import { syncEvents } from '../domain/sync/events.ts';
 import { accountsView } from '../projections/accounts/project.ts';
@@ -27,6 +28,7 @@ export function allEvents(): EventRegistry {
     hierarchyEvents,
     itemEvents,
     officeSyncEvents,
+    restorationEvents,
     syncEvents,
   );
 }

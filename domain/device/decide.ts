@@ -1,5 +1,5 @@
 import type { Decider, Decision } from '../shared/decider.ts';
-import type { AccountId, Instant } from '../shared/ids.ts';
+import type { AccountId, DeviceKey, Instant } from '../shared/ids.ts';
 import type { DeviceClient, DeviceEvent, DeviceInformation, WipeScope } from './events.ts';
 import { type Device, type DeviceState, evolveDevice, unpaired } from './state.ts';
 
@@ -24,6 +24,8 @@ export type DeviceCommand =
   /** Asked again, the later word counts. */
   | { readonly type: 'watch'; readonly until: Instant }
   | { readonly type: 'endWatch' }
+  /** It came with keys that were issued to the other. */
+  | { readonly type: 'succeed'; readonly former: DeviceKey }
   | { readonly type: 'remove' };
 
 /**
@@ -103,6 +105,9 @@ function decidePaired(device: Device, command: DeviceCommand): Outcome {
       return accept({ type: 'DeviceWatched', version: 1, data: { until: command.until } });
     case 'endWatch':
       return device.watchedUntil ? accept({ type: 'DeviceWatchEnded', version: 1, data: {} }) : accept();
+    case 'succeed':
+      if (device.former === command.former) return accept();
+      return accept({ type: 'DeviceSucceeded', version: 1, data: { former: command.former } });
     case 'remove':
       return accept({ type: 'DeviceRemoved', version: 1, data: {} });
   }

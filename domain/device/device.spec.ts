@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AccountId, Instant } from '../shared/ids.ts';
+import type { AccountId, DeviceKey, Instant } from '../shared/ids.ts';
 import { type DeviceCommand, decideDevice } from './decide.ts';
 import type { DeviceEvent } from './events.ts';
 import { standingOf } from './standing.ts';
@@ -50,6 +50,18 @@ describe('a device', () => {
     given(paired, changed)
       .when({ ...greet, client: upgraded })
       .accepts();
+  });
+
+  it('notes once whose keys it came with, and the next one where there are several', () => {
+    const succeed: DeviceCommand = { type: 'succeed', former: 'phone1' as DeviceKey };
+    const succeeded: DeviceEvent = { type: 'DeviceSucceeded', version: 1, data: { former: 'phone1' } };
+    given(paired).when(succeed).accepts(succeeded);
+    given(paired, succeeded).when(succeed).accepts();
+    const next: DeviceEvent = { type: 'DeviceSucceeded', version: 1, data: { former: 'phone2' } };
+    given(paired, succeeded)
+      .when({ type: 'succeed', former: 'phone2' as DeviceKey })
+      .accepts(next);
+    given().when(succeed).refuses('unknown');
   });
 
   it('of one person is not that of another', () => {

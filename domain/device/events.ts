@@ -40,6 +40,11 @@ export const wipeCancelled = z.object({});
 export const wipeAcknowledged = z.object({ scope: wipeScope, done: z.boolean() });
 export const deviceBlocked = z.object({ reason: z.string().optional() });
 export const deviceUnblocked = z.object({});
+/**
+ * The device went on where `former`, another of the same person, had come to: it changed its DeviceId, or was made from
+ * a backup of it. `former` is a device key.
+ */
+export const deviceSucceeded = z.object({ former: z.string() });
 /** The partnership is forgotten; the device may pair again, as a new one. */
 export const deviceRemoved = z.object({});
 
@@ -58,6 +63,7 @@ export const deviceEvents = defineEvents({
   WipeAcknowledged: { version: 1, schema: wipeAcknowledged, upcasters: [] },
   DeviceBlocked: { version: 1, schema: deviceBlocked, upcasters: [] },
   DeviceUnblocked: { version: 1, schema: deviceUnblocked, upcasters: [] },
+  DeviceSucceeded: { version: 1, schema: deviceSucceeded, upcasters: [] },
   DeviceRemoved: { version: 1, schema: deviceRemoved, upcasters: [] },
   DeviceWatched: { version: 1, schema: deviceWatched, upcasters: [] },
   DeviceWatchEnded: { version: 1, schema: deviceWatchEnded, upcasters: [] },

@@ -1,4 +1,4 @@
-import type { AccountId, Instant } from '../shared/ids.ts';
+import type { AccountId, DeviceKey, Instant } from '../shared/ids.ts';
 import type { DeviceClient, DeviceEvent, DeviceInformation, WipeScope } from './events.ts';
 
 /** A policy the device accepted. `temporaryKey` is kept so that a repeated acknowledgement has the same answer. */
@@ -26,6 +26,8 @@ export interface Device {
   readonly blocked: boolean;
   /** What it asks and is answered is kept in full until then; undefined when nobody asked for that. */
   readonly watchedUntil?: Instant;
+  /** Whose keys it came with; absent for a device that began by itself. */
+  readonly former?: DeviceKey;
 }
 
 export type DeviceState = { readonly kind: 'unpaired' } | Device;
@@ -64,6 +66,8 @@ function evolvePaired(device: Device, event: DeviceEvent): DeviceState {
       return { ...device, watchedUntil: event.data.until as Instant };
     case 'DeviceWatchEnded':
       return { ...device, watchedUntil: undefined };
+    case 'DeviceSucceeded':
+      return { ...device, former: event.data.former as DeviceKey };
     case 'DeviceRemoved':
       return unpaired;
   }

@@ -3,7 +3,7 @@
  * surely knows, offered is the last answer, which it knows once it comes back with that answer's key.
  */
 import type { CollectionId } from '../shared/ids.ts';
-import type { HierarchyEvent } from './events.ts';
+import type { HierarchyCause, HierarchyEvent } from './events.ts';
 
 export interface FolderView {
   readonly collection: CollectionId;
@@ -24,7 +24,10 @@ export interface HierarchyChanges {
 export interface HierarchyState {
   readonly epoch: number;
   /** How this epoch began. */
-  readonly cause: 'syncKeyZero' | 'earlierKey';
+  readonly cause: HierarchyCause;
+  /** As in `ConversationState`. */
+  readonly renewedFrom?: number;
+  readonly restoredFrom?: number;
   /** The highest key issued in this epoch. */
   readonly issued: number;
   readonly acknowledged: number;
@@ -36,9 +39,13 @@ export function evolveHierarchy(state: HierarchyState | null, event: HierarchyEv
   if (event.type === 'HierarchyReset') {
     const { epoch, cause, known } = event.data;
     const folders = known.map(fromStored);
+    const renewedFrom = cause === 'resync' ? epoch : state?.renewedFrom;
+    const restoredFrom = cause === 'restored' ? epoch : state?.restoredFrom;
     return {
       epoch,
       cause,
+      ...(renewedFrom === undefined ? {} : { renewedFrom }),
+      ...(restoredFrom === undefined ? {} : { restoredFrom }),
       issued: 1,
       acknowledged: 1,
       known: new Map(folders.map((folder) => [folder.collection, folder])),

@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ItemId, Position } from '../shared/ids.ts';
 import { heldAt, type KeyParts, recognise, standpoint } from './decide.ts';
-import { type Cursor, defaultOptions, type Holding, type SyncEventData, syncEvents } from './events.ts';
+import {
+  type Cursor,
+  defaultOptions,
+  type Holding,
+  type ResetCause,
+  type SyncEventData,
+  syncEvents,
+} from './events.ts';
 import { anyConfig, applyHeld, type ConversationState, evolve, type Held } from './state.ts';
 
 type Event = { [T in keyof SyncEventData]: { type: T; data: SyncEventData[T] } }[keyof SyncEventData];
@@ -107,6 +114,22 @@ describe('a conversation', () => {
     expect(state).toMatchObject({ epoch: 2, issued: 1, acknowledged: 1, offer: null, stale: [] });
     // What is held was rendered under options nobody knows: it is compared in full.
     expect(state.cursor.config).not.toBe(anyConfig);
+  });
+
+  it('remembers from which epoch on its keys are of a resync, and of a restored log', () => {
+    const because = (epoch: number, cause: ResetCause): Event => ({
+      type: 'SyncReset',
+      data: { epoch, cause, supported: null, known: [] },
+    });
+    expect(fold(because(1, 'syncKeyZero')).state).toMatchObject({ cause: 'syncKeyZero' });
+    const { state } = fold(
+      because(1, 'syncKeyZero'),
+      because(2, 'resync'),
+      because(7, 'restored'),
+      because(8, 'earlierKey'),
+    );
+    expect(state).toMatchObject({ cause: 'earlierKey', renewedFrom: 2, restoredFrom: 7 });
+    expect(fold(because(1, 'syncKeyZero')).state).not.toHaveProperty('renewedFrom');
   });
 
   it('takes more seeds than one event holds', () => {

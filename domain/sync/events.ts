@@ -34,6 +34,9 @@ export interface SyncOptions {
   }[];
 }
 
+/** The hash of what a device perhaps holds: nobody can know whether it was told, since that is lost. */
+export const unsureHash = '?';
+
 export const defaultOptions: SyncOptions = { filterType: 0, conflict: 'serverWins', bodyPreferences: [] };
 
 const op = z.enum(['add', 'change', 'delete', 'softDelete', 'stale']);
@@ -53,12 +56,20 @@ const options = z.object({
 });
 
 /**
+ * Why an epoch began: SyncKey 0; an earlier key taken up again; our own wish that the device gets everything anew; a
+ * log that was restored to an earlier point; a key that was issued to the device's former self.
+ */
+const resetCause = z.enum(['syncKeyZero', 'earlierKey', 'resync', 'restored', 'attached']);
+export type ResetCause = z.infer<typeof resetCause>;
+
+/**
  * A new epoch began; key 1 was issued. `known` is what the device is taken to hold: nothing after SyncKey 0, and what
- * an earlier key stood for when that key was taken up again.
+ * an earlier key stood for when that key was taken up again. A hash of '' is held in an unknown state, `unsureHash`
+ * perhaps not at all.
  */
 export const syncReset = z.object({
   epoch: z.number(),
-  cause: z.enum(['syncKeyZero', 'earlierKey']),
+  cause: resetCause,
   supported: z.array(z.number()).nullable(),
   options: options.optional(),
   known: z.array(z.tuple([z.string(), z.number(), z.string()])),
@@ -86,7 +97,7 @@ export const syncMoved = z.object({
 export interface SyncEventData {
   SyncReset: {
     epoch: number;
-    cause: 'syncKeyZero' | 'earlierKey';
+    cause: ResetCause;
     supported: readonly number[] | null;
     options?: SyncOptions;
     known: readonly (readonly [item: ItemId, version: number, hash: string])[];

@@ -4,7 +4,7 @@
  * state (a table, or a Map when folding a stream); `evolve` says how it changes.
  */
 import type { ItemId, Position } from '../shared/ids.ts';
-import type { Cursor, Holding, SyncEventData, SyncOptions } from './events.ts';
+import type { Cursor, Holding, ResetCause, SyncEventData, SyncOptions } from './events.ts';
 import { defaultOptions } from './events.ts';
 
 /** The configuration of a cursor that fits all: before the first answer. */
@@ -23,6 +23,12 @@ export interface Offer {
 
 export interface ConversationState {
   readonly epoch: number;
+  /** How this epoch began; absent in states stored before it was noted. */
+  readonly cause?: ResetCause;
+  /** The epoch of the last resync: keys of those before stand for content that is to be sent anew. */
+  readonly renewedFrom?: number;
+  /** The epoch of the last restored log: keys of those before may have been issued in what was lost. */
+  readonly restoredFrom?: number;
   /** The highest key issued in this epoch. */
   readonly issued: number;
   readonly acknowledged: number;
@@ -49,7 +55,7 @@ export interface Evolved {
 }
 
 export function evolve(state: ConversationState | null, type: string, data: unknown): Evolved {
-  if (type === 'SyncReset') return reset(data as SyncEventData['SyncReset']);
+  if (type === 'SyncReset') return reset(state, data as SyncEventData['SyncReset']);
   if (!state) throw new Error(`${type} comes before the conversation began`);
   if (type === 'SyncSeeded')
     return { state, held: { ...noChange, set: seeds((data as SyncEventData['SyncSeeded']).known) } };
@@ -70,13 +76,19 @@ export function evolve(state: ConversationState | null, type: string, data: unkn
   };
 }
 
-function reset(data: SyncEventData['SyncReset']): Evolved {
+function reset(before: ConversationState | null, data: SyncEventData['SyncReset']): Evolved {
   // A device that holds nothing can be read to from the beginning, whatever its options; one that holds something
   // needs one full difference first.
   const start: Cursor = { position: 0 as Position, config: data.cause === 'syncKeyZero' ? anyConfig : '' };
+  const { epoch, cause } = data;
+  const renewedFrom = cause === 'resync' ? epoch : before?.renewedFrom;
+  const restoredFrom = cause === 'restored' ? epoch : before?.restoredFrom;
   return {
     state: {
-      epoch: data.epoch,
+      epoch,
+      cause,
+      ...(renewedFrom === undefined ? {} : { renewedFrom }),
+      ...(restoredFrom === undefined ? {} : { restoredFrom }),
       issued: 1,
       acknowledged: 1,
       cursor: start,

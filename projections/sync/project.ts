@@ -33,7 +33,7 @@ export function syncView(): Projection {
   const folded = new LRUCache<string, Folded>({ max: foldedMax });
   return {
     name: 'sync',
-    version: 1,
+    version: 2,
     migrations: [syncMigration],
     async project(page) {
       const { tenant, events } = page;

@@ -174,7 +174,7 @@ describe('the view of conversations', () => {
   it('stores ids, hashes and numbers, and nothing of what an item says', async () => {
     const { rows } = await sql<{ state: string }>`select state from sync_conversation limit 50`.execute(db);
     expect(rows.length).toBeGreaterThan(0);
-    const fields = ['epoch', 'issued', 'acknowledged', 'cursor', 'offer', 'stale', 'options', 'supported'];
+    const fields = ['epoch', 'cause', 'issued', 'acknowledged', 'cursor', 'offer', 'stale', 'options', 'supported'];
     for (const { state } of rows) expect(Object.keys(JSON.parse(state)).sort()).toEqual([...fields].sort());
   });
 });

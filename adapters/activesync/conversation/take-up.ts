@@ -1,9 +1,8 @@
 /** From which standpoint a device goes on: which of its keys it came with, and what that key stands for. */
-import type { DomainEvent } from '../../../domain/shared/event.ts';
 import type { ItemId } from '../../../domain/shared/ids.ts';
 import { recognise, type Standpoint, standpoint as standpointOf } from '../../../domain/sync/decide.ts';
-import { syncEvent } from '../../../domain/sync/events.ts';
 import { parseKey } from '../../../domain/sync/key.ts';
+import { resetEvents } from '../../../domain/sync/resets.ts';
 import type { ConversationState, Held } from '../../../domain/sync/state.ts';
 import type { Session } from '../session.ts';
 import type { Conversation, ConversationId } from './store.ts';
@@ -22,9 +21,6 @@ export interface TakenUp {
 
 /** `unknown`: the key was never issued. `overtaken`: another process was faster, and all of it is to be done again. */
 export type TakeUp = TakenUp | { readonly kind: 'unknown' } | { readonly kind: 'overtaken' };
-
-/** Holdings that one event carries; more go into further events. */
-const seedsPerEvent = 4_000;
 
 /** @throws ViewBehind */
 export async function takeUp(
@@ -68,23 +64,12 @@ async function takeUpEarlier(
 ): Promise<Conversation | null> {
   // What must be sent anew is held as something that no rendering is, so that the difference finds it.
   const stale = new Set(then.state.stale);
-  const known = [...then.held].map(
-    ([item, { version, hash }]) => [item, version, stale.has(item) ? '' : hash] as const,
+  const known = new Map(
+    [...then.held].map(([item, held]) => [item, stale.has(item) ? { ...held, hash: '' } : held] as const),
   );
   const epoch = (conversation.state as ConversationState).epoch + 1;
   const { supported, options } = then.state;
-  const events: DomainEvent[] = [
-    syncEvent('SyncReset', {
-      epoch,
-      cause: 'earlierKey',
-      supported,
-      options,
-      known: known.slice(0, seedsPerEvent),
-    }),
-  ];
-  for (let at = seedsPerEvent; at < known.length; at += seedsPerEvent) {
-    events.push(syncEvent('SyncSeeded', { known: known.slice(at, at + seedsPerEvent) }));
-  }
+  const events = resetEvents({ epoch, cause: 'earlierKey', supported, options }, known);
   return await deps.conversations.append(
     id,
     conversation,
