@@ -11,6 +11,7 @@ import { deviceEvents } from '../domain/device/events.ts';
 import { folderEvents } from '../domain/folder/events.ts';
 import { hierarchyEvents } from '../domain/hierarchy/events.ts';
 import { itemEvents } from '../domain/item/events.ts';
+import { mergeEvents } from '../domain/matching/events.ts';
 import { restorationEvents } from '../domain/restoration/events.ts';
 import { type EventRegistry, eventRegistry } from '../domain/shared/upcast.ts';
 import { syncEvents } from '../domain/sync/events.ts';
@@ -27,6 +28,7 @@ export function allEvents(): EventRegistry {
     folderEvents,
     hierarchyEvents,
     itemEvents,
+    mergeEvents,
     officeSyncEvents,
     restorationEvents,
     syncEvents,

@@ -2,6 +2,7 @@
 import type { ItemEventData } from '../../domain/item/events.ts';
 import { parseItemType } from '../../domain/item/events.ts';
 import type { Body, Fields } from '../../domain/item/fields.ts';
+import type { MergeEventData } from '../../domain/matching/events.ts';
 
 /** UTF-8 bytes of content that an event still carries itself. */
 export const inlineBytesMax = 32_768;
@@ -63,6 +64,7 @@ export function replaceInEvent<E extends { readonly type: string; readonly data:
   replace: Replace,
 ): E {
   const verb = parseItemType(event.type)?.verb;
+  if (event.type === 'ItemsMerged') return inMerge(event, replace);
   const within = (before: Fields, rebuild: (after: Fields) => unknown): E => {
     const after = replaceBodies(before, replace);
     return after === before ? event : { ...event, data: rebuild(after) };
@@ -80,6 +82,13 @@ export function replaceInEvent<E extends { readonly type: string; readonly data:
     return within(data.lost.set, (set) => ({ ...data, lost: { ...data.lost, set } }));
   }
   return event;
+}
+
+function inMerge<E extends { readonly data: unknown }>(event: E, replace: Replace): E {
+  const data = event.data as MergeEventData['ItemsMerged'];
+  const claim = replaceBodies(data.claim, replace);
+  const filled = replaceBodies(data.filled, replace);
+  return claim === data.claim && filled === data.filled ? event : { ...event, data: { ...data, claim, filled } };
 }
 
 /** The bodies that satisfy the test, in order. */

@@ -87,6 +87,10 @@ export class PastItems implements ItemView {
     return inOrder([...still.filter(({ item }) => !moved.has(item)), ...moved.values()]).filter((row) => !row.deleted);
   }
 
+  async count(tenant: TenantId, collection: CollectionId): Promise<number> {
+    return (await this.outline(tenant, collection)).length;
+  }
+
   async lastChange(tenant: TenantId, collection: CollectionId): Promise<Position> {
     const { rows, store } = this.#options;
     const still = await rows.lastUpTo(tenant, collection, store.position);

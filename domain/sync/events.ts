@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { DomainEvent } from '../shared/event.ts';
-import type { ItemId, Position } from '../shared/ids.ts';
+import type { Instant, ItemId, Position } from '../shared/ids.ts';
 import { defineEvents } from '../shared/upcast.ts';
 
 /**
@@ -65,7 +65,7 @@ export type ResetCause = z.infer<typeof resetCause>;
 /**
  * A new epoch began; key 1 was issued. `known` is what the device is taken to hold: nothing after SyncKey 0, and what
  * an earlier key stood for when that key was taken up again. A hash of '' is held in an unknown state, `unsureHash`
- * perhaps not at all.
+ * perhaps not at all. `at` is when the device began with nothing, and `present` how many items the folder then held.
  */
 export const syncReset = z.object({
   epoch: z.number(),
@@ -73,6 +73,8 @@ export const syncReset = z.object({
   supported: z.array(z.number()).nullable(),
   options: options.optional(),
   known: z.array(z.tuple([z.string(), z.number(), z.string()])),
+  at: z.string().optional(),
+  present: z.number().optional(),
 });
 /** More of `known`, where one event cannot hold it. */
 export const syncSeeded = z.object({ known: syncReset.shape.known });
@@ -101,6 +103,8 @@ export interface SyncEventData {
     supported: readonly number[] | null;
     options?: SyncOptions;
     known: readonly (readonly [item: ItemId, version: number, hash: string])[];
+    at?: Instant;
+    present?: number;
   };
   SyncSeeded: { known: SyncEventData['SyncReset']['known'] };
   SyncAnswered: { key: number; base: number; ops: readonly Holding[]; cursor: Cursor; options?: SyncOptions };

@@ -3,7 +3,7 @@
  * last answer, which it holds once it comes back with that answer's key. The map of what is held lies beside this
  * state (a table, or a Map when folding a stream); `evolve` says how it changes.
  */
-import type { ItemId, Position } from '../shared/ids.ts';
+import type { Instant, ItemId, Position } from '../shared/ids.ts';
 import type { Cursor, Holding, ResetCause, SyncEventData, SyncOptions } from './events.ts';
 import { defaultOptions } from './events.ts';
 
@@ -38,6 +38,8 @@ export interface ConversationState {
   readonly stale: readonly ItemId[];
   readonly options: SyncOptions;
   readonly supported: readonly number[] | null;
+  /** When the device last began with nothing; absent where it is not known. */
+  readonly began?: Instant;
 }
 
 /** What an event does to the map of acknowledged holdings. */
@@ -83,6 +85,7 @@ function reset(before: ConversationState | null, data: SyncEventData['SyncReset'
   const { epoch, cause } = data;
   const renewedFrom = cause === 'resync' ? epoch : before?.renewedFrom;
   const restoredFrom = cause === 'restored' ? epoch : before?.restoredFrom;
+  const began = data.at ?? (cause === 'syncKeyZero' ? undefined : before?.began);
   return {
     state: {
       epoch,
@@ -96,6 +99,7 @@ function reset(before: ConversationState | null, data: SyncEventData['SyncReset'
       stale: [],
       options: data.options ?? defaultOptions,
       supported: data.supported,
+      ...(began ? { began } : {}),
     },
     held: { clear: true, set: seeds(data.known), remove: new Set() },
   };

@@ -63,6 +63,14 @@ export class ItemViewReader {
     return rows;
   }
 
+  /** How many items a folder holds. */
+  async count(tenant: TenantId, collection: CollectionId): Promise<number> {
+    const { rows } = await sql<{ items: string }>`
+      select count(*) as items from item_view where tenant = ${tenant} and collection = ${collection} and not deleted
+    `.execute(this.#db);
+    return Number(rows[0]?.items ?? 0);
+  }
+
   /** The position of the folder's last change; 0 when it never held anything. */
   async lastChange(tenant: TenantId, collection: CollectionId): Promise<Position> {
     const { rows } = await sql<{ position: Position | null }>`

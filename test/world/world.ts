@@ -30,6 +30,7 @@ import { decideFolders } from '../../domain/folder/decide.ts';
 import { evolveFolders, type FolderTree, noFolders } from '../../domain/folder/state.ts';
 import { itemEvents } from '../../domain/item/events.ts';
 import type { ItemKind } from '../../domain/item/fields.ts';
+import { mergeEvents } from '../../domain/matching/events.ts';
 import { restorationEvents } from '../../domain/restoration/events.ts';
 import type { AccountId, CollectionId, Instant, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
 import { eventRegistry } from '../../domain/shared/upcast.ts';
@@ -78,7 +79,7 @@ export class World {
       log: this.log,
       keys: this.keys,
       clock: this.#now,
-      events: eventRegistry(itemEvents, restorationEvents, syncEvents),
+      events: eventRegistry(itemEvents, mergeEvents, restorationEvents, syncEvents),
     });
     this.store = bodies.over(stored);
     this.db = createKysely<AnyDatabase>(options.pool);

@@ -8,7 +8,7 @@ import type { Folder } from '../../../domain/folder/state.ts';
 import { syncEvent } from '../../../domain/sync/events.ts';
 import { anyConfig, type ConversationState } from '../../../domain/sync/state.ts';
 import { ItemContended } from '../../items/item-commands.ts';
-import { conversationOf, type Session } from '../session.ts';
+import { conversationOf, itemsOf, type Session } from '../session.ts';
 import { syncStatus } from '../status.ts';
 import { answer, type Turn } from './answer.ts';
 import type { CommandsInput } from './commands.ts';
@@ -34,7 +34,7 @@ export async function exchange(
       for (let attempt = 0; attempt < attemptsMax; attempt++) {
         const result =
           request.syncKey === '0'
-            ? await begin(deps, session, id, request)
+            ? await begin(deps, session, id, folder, request)
             : await goOn(deps, session, folder, id, request);
         if (result) return noted(session, folder, request, result);
       }
@@ -56,6 +56,7 @@ async function begin(
   deps: ExchangeDeps,
   session: Session,
   id: ConversationId,
+  folder: Folder,
   request: ExchangeRequest,
 ): Promise<ExchangeResult | null> {
   if (request.commands.length > 0) return failed(syncStatus.protocolError, '0');
@@ -78,6 +79,8 @@ async function begin(
       supported,
       ...(request.options ? { options: request.options } : {}),
       known: [],
+      at: deps.now(),
+      present: await deps.view.count(id.tenant, itemsOf(folder)),
     });
     const meta = metaOf(deps, session, id, conversation, ['reset', String(epoch)]);
     if (!(await deps.conversations.append(id, conversation, [event], meta))) return null;

@@ -16,6 +16,7 @@ import { deviceEvents } from '../../../domain/device/events.ts';
 import { folderEvents } from '../../../domain/folder/events.ts';
 import { hierarchyEvents } from '../../../domain/hierarchy/events.ts';
 import { itemEvents } from '../../../domain/item/events.ts';
+import { mergeEvents } from '../../../domain/matching/events.ts';
 import type { Position, TenantId } from '../../../domain/shared/ids.ts';
 import { eventRegistry } from '../../../domain/shared/upcast.ts';
 import { syncEvents } from '../../../domain/sync/events.ts';
@@ -77,7 +78,15 @@ export async function startTestServer(
     log,
     keys,
     clock: systemClock.instant,
-    events: eventRegistry(accountEvents, deviceEvents, folderEvents, hierarchyEvents, itemEvents, syncEvents),
+    events: eventRegistry(
+      accountEvents,
+      deviceEvents,
+      folderEvents,
+      hierarchyEvents,
+      itemEvents,
+      mergeEvents,
+      syncEvents,
+    ),
   });
   const store = bodies.over(stored);
   const runner = new ProjectionRunner({ db, store, projections, onError: (error) => errors.push({ error }) });
