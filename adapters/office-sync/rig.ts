@@ -45,7 +45,7 @@ export const tenant = 'demo.example' as TenantId;
 export async function emptyTables({ pool }: FreshDatabase): Promise<void> {
   const { rows } = await pool.query<{ name: string }>(
     `select tablename as name from pg_tables where schemaname = 'public'
-       and tablename in ('office_baseline', 'writeback_intent', 'writeback_account', 'item_view', 'projection_checkpoint')`,
+       and tablename in ('office_baseline', 'writeback_intent', 'writeback_account', 'item_view', 'item_event', 'projection_checkpoint')`,
   );
   if (rows.length > 0) await pool.query(`truncate ${rows.map(({ name }) => name).join()}`);
 }
