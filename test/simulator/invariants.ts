@@ -4,7 +4,7 @@ import { Renderer } from '../../adapters/activesync/conversation/renderer.ts';
 import { AirSync } from '../../adapters/activesync/wbxml/code-pages/index.ts';
 import { decodeWbxml } from '../../adapters/activesync/wbxml/decode.ts';
 import { Writer } from '../../adapters/activesync/wbxml/writer.ts';
-import { engineProjections, itemClasses } from '../../api/engine.ts';
+import { itemClasses } from '../../api/engine.ts';
 import { equal } from '../../domain/conflict/paths.ts';
 import type { CollectionId, ItemId, TenantId } from '../../domain/shared/ids.ts';
 import { itemStream } from '../../domain/shared/streams.ts';
@@ -12,6 +12,7 @@ import { defaultOptions } from '../../domain/sync/events.ts';
 import { ProjectionRunner } from '../../projections/runner/runner.ts';
 import { fieldsOf } from '../world/examples.ts';
 import type { World } from '../world/world.ts';
+import type { SimulatedWorld } from './simulated-world.ts';
 import type { UserPhone } from './user-phone.ts';
 
 /** Every phone holds what the view shows, item by item and field by field. */
@@ -72,7 +73,8 @@ export function noComplaints(phones: readonly UserPhone[]): string[] {
 const tables = ['item_view', 'sync_conversation', 'device_known', 'item_event'] as const;
 
 /** Read models folded anew from the log are the same, row by row. Sealed columns are compared opened. */
-export async function rebuildEqualsLive(world: World, tenant: TenantId): Promise<string[]> {
+export async function rebuildEqualsLive(simulated: SimulatedWorld, tenant: TenantId): Promise<string[]> {
+  const { world } = simulated;
   const live = await snapshot(world, tenant);
   for (const table of [...tables, 'projection_checkpoint']) {
     await sql`delete from ${sql.table(table)} where tenant = ${tenant}`.execute(world.db);
@@ -80,7 +82,7 @@ export async function rebuildEqualsLive(world: World, tenant: TenantId): Promise
   const runner = new ProjectionRunner({
     db: world.db,
     store: world.store,
-    projections: engineProjections(world.keys),
+    projections: simulated.projections(world.keys),
     pageSize: 37,
     onError: (error) => world.errors.push(error),
   });

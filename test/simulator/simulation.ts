@@ -1,23 +1,18 @@
 /**
  * One seeded run: people with several phones write, sync, lose answers, repeat themselves, sync in parallel, vanish
- * for weeks and come back from old backups, while colleagues change the same items in the office. When all is said,
- * the world must come to rest with every promise kept. A failing run is repeated by its seed.
+ * for weeks and come back from old backups, while colleagues change the same items in the office, and the server is
+ * ended, begun anew and upgraded among them. When all is said, the world must come to rest with every promise kept. A
+ * failing run is repeated by its seed.
  */
-
+import type pg from 'pg';
 import type { ProtocolVersion } from '../../adapters/activesync/version.ts';
-import { commandIdFrom } from '../../adapters/ids.ts';
 import { type ItemKind, itemKinds } from '../../domain/item/fields.ts';
-import type { CollectionId, Instant, ItemId } from '../../domain/shared/ids.ts';
 import { Phone } from '../world/phone.ts';
-import type { World } from '../world/world.ts';
+import { Colleague } from './colleague.ts';
 import { noComplaints, nothingLost, phonesConverged, rebuildEqualsLive } from './invariants.ts';
 import { Random } from './random.ts';
-import { scribbledNew, scribbledOver } from './scribbles.ts';
+import { SimulatedWorld } from './simulated-world.ts';
 import { UserPhone } from './user-phone.ts';
-
-export interface SimulatedClock {
-  nowMs: number;
-}
 
 export interface Outcome {
   readonly seed: number;
@@ -26,64 +21,81 @@ export interface Outcome {
   readonly wrong: readonly string[];
 }
 
-/** Runs one seed in the world, in a tenant of its own. */
-export async function simulate(world: World, clock: SimulatedClock, seed: number, steps = 60): Promise<Outcome> {
-  const random = new Random(seed);
-  const email = `kari@seed${seed}.example`;
-  const { tenant, account } = world.account(email);
-  const folders = random.chance(0.5) ? itemKinds : [random.pick(itemKinds)];
-  const kinds = new Map<string, ItemKind>(folders.map((kind) => [world.collection(email, kind), kind]));
-  const collections = [...kinds.keys()];
-  const phones = Array.from({ length: 2 + random.below(2) }, (_, index) => {
-    const version = random.pick<ProtocolVersion>([121, 140, 141, 160, 161]);
-    const usable = new Map([...kinds].filter(([, kind]) => kind !== 'note' || version >= 140));
-    const session = world.session(email, `seed${seed}phone${index}`, version);
-    return new UserPhone(new Phone(world, session), usable, random, () => clock.nowMs);
-  });
-  const some = (): [UserPhone, string] | undefined => {
-    const phone = random.pick(phones);
+/** How often each thing happens, beside the others. */
+const weights = {
+  write: 6,
+  sync: 6,
+  lose: 2,
+  parallel: 1,
+  office: 3,
+  restore: 0.4,
+  setUp: 0.3,
+  restart: 0.15,
+  upgrade: 0.1,
+};
+
+/** Rounds in which all phones say all they have; more, and they never come to rest. */
+const roundsMax = 500;
+
+/** Runs one seed, in a log and a tenant of its own. The pool's database is migrated. */
+export async function simulate(pool: pg.Pool, seed: number, steps = 60): Promise<Outcome> {
+  const simulated = await SimulatedWorld.start(pool);
+  try {
+    return await new Simulation(simulated, seed, steps).run();
+  } finally {
+    await simulated.stop();
+  }
+}
+
+class Simulation {
+  readonly #simulated: SimulatedWorld;
+  readonly #seed: number;
+  readonly #steps: number;
+  readonly #random: Random;
+  readonly #email: string;
+  readonly #phones: readonly UserPhone[];
+  readonly #colleague: Colleague;
+
+  constructor(simulated: SimulatedWorld, seed: number, steps: number) {
+    this.#simulated = simulated;
+    this.#seed = seed;
+    this.#steps = steps;
+    const random = new Random(seed);
+    this.#random = random;
+    this.#email = `kari@seed${seed}.example`;
+    const { world } = simulated;
+    const folders = random.chance(0.5) ? itemKinds : [random.pick(itemKinds)];
+    const kinds = new Map<string, ItemKind>(folders.map((kind) => [world.collection(this.#email, kind), kind]));
+    this.#phones = Array.from({ length: 2 + random.below(2) }, (_, index) => {
+      const version = random.pick<ProtocolVersion>([121, 140, 141, 160, 161]);
+      const usable = new Map([...kinds].filter(([, kind]) => kind !== 'note' || version >= 140));
+      const session = world.session(this.#email, `seed${seed}phone${index}`, version);
+      return new UserPhone(new Phone(world, session), usable, random, () => simulated.nowMs);
+    });
+    this.#colleague = new Colleague(simulated, this.#email, kinds, random);
+  }
+
+  async run(): Promise<Outcome> {
+    for (let step = 0; step < this.#steps; step++) await this.#step();
+    const isResting = await this.#rest();
+    const wrong = isResting ? await this.#findings() : ['the phones never come to rest'];
+    const { tenant } = this.#simulated.world.account(this.#email);
+    const events = await this.#simulated.log.head(tenant);
+    return { seed: this.#seed, steps: this.#steps, events, wrong };
+  }
+
+  async #step(): Promise<void> {
+    const random = this.#random;
+    const simulated = this.#simulated;
+    simulated.nowMs += random.chance(0.03) ? random.below(30) * 86_400_000 : random.below(600_000);
+    const phone = random.pick(this.#phones);
     const usable = [...phone.kinds.keys()];
-    return usable.length === 0 ? undefined : [phone, random.pick(usable)];
-  };
-
-  let officeCommands = 0;
-  const office = async (): Promise<void> => {
-    const collection = random.pick(collections) as CollectionId;
-    const kind = kinds.get(collection) as ItemKind;
-    const rows = await world.engine.itemView.outline(tenant, collection);
-    const commandId = commandIdFrom(['sim', String(seed), String(++officeCommands)]);
-    const common = {
-      kind,
-      commandId,
-      actor: { kind: 'office' as const, account },
-      at: new Date(clock.nowMs).toISOString() as Instant,
-      owner: account,
-    };
-    if (rows.length === 0 || random.chance(0.3)) {
-      const { fields } = scribbledNew(kind, random, clock.nowMs);
-      const item = `office${seed}x${officeCommands}` as ItemId;
-      await world.execute(email, { ...common, item, command: { do: 'add', kind, owner: account, collection, fields } });
-      return;
-    }
-    const { item } = random.pick(rows);
-    if (random.chance(0.15)) {
-      await world.execute(email, { ...common, item, command: { do: 'remove', base: null, rule: 'clientWins' } });
-      return;
-    }
-    const rowsNow = await world.engine.itemView.byItems(tenant, collection, [item]);
-    const fields = (await world.engine.deps.open(tenant, rowsNow)).get(item);
-    if (!fields) return;
-    const patch = { set: scribbledOver(kind, fields, random).fields, cleared: [] };
-    await world.execute(email, { ...common, item, command: { do: 'change', base: null, rule: 'clientWins', patch } });
-  };
-
-  for (let step = 0; step < steps; step++) {
-    clock.nowMs += random.chance(0.03) ? random.below(30) * 86_400_000 : random.below(600_000);
-    const chosen = some();
-    const what = random.weighted({ write: 6, sync: 6, lose: 2, parallel: 1, office: 3, restore: 0.4, setUp: 0.3 });
-    if (what === 'office') await office();
-    if (!chosen) continue;
-    const [phone, collection] = chosen;
+    const what = random.weighted(weights);
+    if (what === 'office') await this.#colleague.work();
+    if (what === 'restart') await this.#restart(false);
+    if (what === 'upgrade') await this.#restart(true);
+    if (usable.length === 0) return;
+    const collection = random.pick(usable);
     if (what === 'write') phone.write(collection);
     else if (what === 'sync') await phone.sync(collection, false);
     else if (what === 'lose') await phone.sync(collection, true);
@@ -95,22 +107,35 @@ export async function simulate(world: World, clock: SimulatedClock, seed: number
     }
   }
 
-  for (let round = 0; ; round++) {
-    if (round > 500) return { seed, steps, events: 0, wrong: ['the phones never come to rest'] };
-    let isResting = true;
-    for (const phone of phones) {
-      for (const collection of phone.kinds.keys()) isResting = (await phone.rest(collection)) && isResting;
-    }
-    if (isResting) break;
+  async #restart(isNewer: boolean): Promise<void> {
+    await this.#simulated.restart({ isNewer });
+    for (const { phone } of this.#phones) phone.world = this.#simulated.world;
   }
-  await world.settle(email);
-  const wrong = [
-    ...noComplaints(phones),
-    ...(await phonesConverged(world, phones)),
-    ...(await nothingLost(world, phones)),
-    ...(await rebuildEqualsLive(world, tenant)),
-    ...world.errors.map(String),
-    ...world.forged.map((id) => `${id}: a key it was given was called forged`),
-  ];
-  return { seed, steps, events: await world.log.head(tenant), wrong };
+
+  /** Every phone sends what it has and takes what there is, until none has anything to say. */
+  async #rest(): Promise<boolean> {
+    for (let round = 0; round < roundsMax; round++) {
+      let isResting = true;
+      for (const phone of this.#phones) {
+        for (const collection of phone.kinds.keys()) isResting = (await phone.rest(collection)) && isResting;
+      }
+      if (isResting) return true;
+    }
+    return false;
+  }
+
+  async #findings(): Promise<string[]> {
+    const simulated = this.#simulated;
+    const { world } = simulated;
+    await world.settle(this.#email);
+    return [
+      ...noComplaints(this.#phones),
+      ...(await phonesConverged(world, this.#phones)),
+      ...(await nothingLost(world, this.#phones)),
+      ...(await rebuildEqualsLive(simulated, world.account(this.#email).tenant)),
+      ...world.errors.splice(0).map(String),
+      ...world.forged.splice(0).map((id) => `${id}: a key it was given was called forged`),
+      ...simulated.wrong,
+    ];
+  }
 }

@@ -54,7 +54,8 @@ const names = new Map<number, string>([
 ]);
 
 export class Phone {
-  readonly world: World;
+  /** The server it reaches: another one after a restart. */
+  world: World;
   readonly session: Session;
   readonly folders = new Map<string, PhoneFolder>();
   /** What the server did that it should not: a second Add of one item, an echo, an unknown item. */

@@ -1,0 +1,89 @@
+/**
+ * A world that one seed runs in: a log of its own, the shared database for its read models, and programs that can be
+ * ended and started anew over both, also newer ones.
+ */
+import type pg from 'pg';
+import type { ItemClass } from '../../adapters/activesync/classes/port.ts';
+import { MemoryBlobStore } from '../../adapters/blobs/memory.ts';
+import type { BlobStore } from '../../adapters/blobs/port.ts';
+import { keyRing } from '../../adapters/crypto/key-ring.ts';
+import { masterKey } from '../../adapters/crypto/master-key.ts';
+import { memoryKeyTable } from '../../adapters/crypto/memory.ts';
+import type { KeyRing } from '../../adapters/crypto.port.ts';
+import { memoryEventLog } from '../../adapters/event-log/memory.ts';
+import type { EventLog } from '../../adapters/event-log/port.ts';
+import { engineProjections, itemClasses } from '../../api/engine.ts';
+import type { ItemKind } from '../../domain/item/fields.ts';
+import type { Projection } from '../../projections/runner/projection.ts';
+import { World } from '../world/world.ts';
+
+const startMs = Date.UTC(2026, 2, 1);
+
+export class SimulatedWorld {
+  nowMs = startMs;
+  readonly log: EventLog = memoryEventLog();
+  readonly blobs: BlobStore = new MemoryBlobStore();
+  readonly keys: KeyRing = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
+  readonly #pool: pg.Pool;
+  readonly #wrong: string[] = [];
+  /** Raised by every upgrade: of all read models, and of how every class is mapped. */
+  #release = 0;
+  #world: World | undefined;
+
+  private constructor(pool: pg.Pool) {
+    this.#pool = pool;
+  }
+
+  static async start(pool: pg.Pool): Promise<SimulatedWorld> {
+    const simulated = new SimulatedWorld(pool);
+    simulated.#world = await simulated.#begin();
+    return simulated;
+  }
+
+  get world(): World {
+    return this.#world as World;
+  }
+
+  /** The program ends and begins again: what was in memory alone is gone. A newer one makes its read models anew. */
+  async restart(how: { readonly isNewer: boolean }): Promise<void> {
+    await this.stop();
+    if (how.isNewer) this.#release++;
+    this.#world = await this.#begin();
+  }
+
+  async stop(): Promise<void> {
+    const { world } = this;
+    this.#wrong.push(
+      ...world.errors.splice(0).map(String),
+      ...world.forged.splice(0).map((id) => `${id}: a key it was given was called forged`),
+    );
+    await world.stop();
+  }
+
+  /** What programs said went wrong in them, up to the last end of one. */
+  get wrong(): readonly string[] {
+    return this.#wrong;
+  }
+
+  /** The read models as the program of now makes them. */
+  projections(keys: KeyRing): Projection[] {
+    return engineProjections(keys).map((one) => ({ ...one, version: one.version + this.#release }));
+  }
+
+  #begin(): Promise<World> {
+    return World.start({
+      pool: this.#pool,
+      log: this.log,
+      blobs: this.blobs,
+      keys: this.keys,
+      nowMs: () => this.nowMs,
+      projections: (keys) => this.projections(keys),
+      classes: this.#classes(),
+    });
+  }
+
+  #classes(): Readonly<Record<ItemKind, ItemClass>> {
+    const raised = Object.entries(itemClasses).map(([kind, one]) => [kind, { ...one, mappingVersion: this.#release }]);
+    return Object.fromEntries(raised) as Record<ItemKind, ItemClass>;
+  }
+}
