@@ -29,12 +29,12 @@ import type { Instant, ItemId } from '../domain/shared/ids.ts';
 import type { TaskFields } from '../domain/task/fields.ts';
 import { itemLog } from '../projections/item-log/project.ts';
 import { itemView } from '../projections/item-view/project.ts';
-import { ItemViewReader } from '../projections/item-view/read.ts';
+import { type ItemView, ItemViewReader } from '../projections/item-view/read.ts';
 import type { ItemFacts } from '../projections/item-view/rows.ts';
 import type { AnyDatabase, Projection } from '../projections/runner/projection.ts';
-import type { ProjectionRunner } from '../projections/runner/runner.ts';
+import type { Progress, ProjectionRunner } from '../projections/runner/runner.ts';
 import { syncView } from '../projections/sync/project.ts';
-import { SyncViewReader } from '../projections/sync/read.ts';
+import { type SyncView, SyncViewReader } from '../projections/sync/read.ts';
 
 export const itemClasses: Readonly<Record<ItemKind, ItemClass>> = {
   contact: contactsClass as ItemClass,
@@ -56,13 +56,10 @@ export function engineProjections(keys: KeyRing): Projection[] {
   return [itemView(keys, itemFacts), syncView(), itemLog()];
 }
 
-export interface EngineOptions {
-  readonly db: Kysely<AnyDatabase>;
+interface CommonOptions {
   /** The one over which `bodies` lies: loads give long bodies in place. */
   readonly store: EventStore;
-  readonly bodies: ItemBodies;
-  readonly keys: KeyRing;
-  readonly runner: ProjectionRunner;
+  readonly bodies: Pick<ItemBodies, 'hasNamed' | 'inflate'>;
   readonly folders: Folders;
   /** 32 bytes, the same after every restart. */
   readonly syncKeySecret: Uint8Array;
@@ -73,10 +70,27 @@ export interface EngineOptions {
   readonly onWithheld?: (id: ConversationId, item: ItemId, reason: string) => void;
 }
 
+export interface EngineOptions extends CommonOptions {
+  readonly db: Kysely<AnyDatabase>;
+  readonly keys: KeyRing;
+  readonly runner: ProjectionRunner;
+}
+
+/** An engine whose read models are somebody else's than the database's. */
+export interface EngineParts extends CommonOptions {
+  readonly items: ItemCommands;
+  readonly itemView: ItemView;
+  readonly syncView: SyncView;
+  readonly progress: Progress;
+  /** Opens rows of `itemView`, long bodies left aside. */
+  readonly openRows: ReturnType<typeof rowOpener>;
+  readonly nonce: () => string;
+}
+
 export interface Engine {
   readonly items: ItemCommands;
-  readonly itemView: ItemViewReader;
-  readonly syncView: SyncViewReader;
+  readonly itemView: ItemView;
+  readonly syncView: SyncView;
   readonly conversations: ConversationStore;
   readonly heads: FolderHeads;
   readonly deps: SyncDeps;
@@ -85,35 +99,47 @@ export interface Engine {
 }
 
 export function buildEngine(options: EngineOptions): Engine {
-  const { db, store, bodies, keys, runner, folders, now, classes = itemClasses } = options;
-  const items = new ItemCommands(store);
-  const view = new ItemViewReader(db);
-  const sync = new SyncViewReader(db);
-  const conversations = new ConversationStore({ store, view: sync, runner });
-  const heads = new FolderHeads(runner, view);
+  const { db, store, keys, runner, ...common } = options;
+  return assembleEngine({
+    ...common,
+    store,
+    items: new ItemCommands(store),
+    itemView: new ItemViewReader(db),
+    syncView: new SyncViewReader(db),
+    progress: runner,
+    openRows: rowOpener(keys),
+    nonce: randomUUID,
+  });
+}
+
+/** The engine over whatever answers for the log and the read models: the same for today and for a past. */
+export function assembleEngine(parts: EngineParts): Engine {
+  const { store, items, itemView, syncView, progress, bodies, openRows, folders, now, classes = itemClasses } = parts;
+  const conversations = new ConversationStore({ store, view: syncView, runner: progress });
+  const heads = new FolderHeads(progress, itemView);
   const deps: SyncDeps = {
     items,
-    view,
+    view: itemView,
     conversations,
     heads,
     folders,
     now,
-    keyChecks: new KeyChecks(options.syncKeySecret),
+    keyChecks: new KeyChecks(parts.syncKeySecret),
     classOf: (kind) => classes[kind],
-    open: wholeRowOpener(keys, bodies),
-    openBriefly: rowOpener(keys),
+    open: wholeRowOpener(openRows, bodies),
+    openBriefly: openRows,
     longBodies: (tenant, item, fields) => (bodies.hasNamed(fields) ? bodies.inflate(tenant, item, fields) : undefined),
     commandId: commandIdFrom,
-    nonce: randomUUID,
+    nonce: parts.nonce,
     movedSince: (tenant, collection, position) => heads.movedSince(tenant, collection, position),
     folderHead: (tenant, collection) => heads.peek(tenant, collection) ?? heads.head(tenant, collection),
-    onUnknownKey: options.onUnknownKey ?? (() => {}),
-    onWithheld: options.onWithheld ?? (() => {}),
+    onUnknownKey: parts.onUnknownKey ?? (() => {}),
+    onWithheld: parts.onWithheld ?? (() => {}),
   };
   return {
     items,
-    itemView: view,
-    syncView: sync,
+    itemView,
+    syncView,
     conversations,
     heads,
     deps,

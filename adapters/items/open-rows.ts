@@ -10,7 +10,7 @@ import type { ItemBodies } from './bodies.ts';
  * Opens the sealed fields of view rows in one look at the keys. Tombstones and erased items are absent. Long bodies
  * stay names: see `ItemBodies.inflate`.
  */
-export function rowOpener(keys: KeyRing) {
+export function rowOpener(keys: Pick<KeyRing, 'find'>) {
   return async (tenant: TenantId, rows: readonly ItemRow[]): Promise<Map<ItemId, Fields>> => {
     const live = rows.filter((row) => row.content !== null);
     if (live.length === 0) return new Map();
@@ -28,8 +28,7 @@ export function rowOpener(keys: KeyRing) {
 }
 
 /** The same, with long bodies in place: for few rows at a time. */
-export function wholeRowOpener(keys: KeyRing, bodies: ItemBodies) {
-  const open = rowOpener(keys);
+export function wholeRowOpener(open: ReturnType<typeof rowOpener>, bodies: Pick<ItemBodies, 'hasNamed' | 'inflate'>) {
   return async (tenant: TenantId, rows: readonly ItemRow[]): Promise<Map<ItemId, Fields>> => {
     const opened = await open(tenant, rows);
     for (const [item, fields] of opened) {
