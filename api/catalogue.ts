@@ -7,6 +7,7 @@ import { officeSyncEvents, officeSyncProjections } from '../adapters/office-sync
 import type { NamedMigration } from '../adapters/postgres/migrate.ts';
 import { migrations } from '../adapters/postgres/migrations/index.ts';
 import { accountEvents } from '../domain/account/events.ts';
+import { conflictEvents } from '../domain/conflict/events.ts';
 import { deviceEvents } from '../domain/device/events.ts';
 import { folderEvents } from '../domain/folder/events.ts';
 import { hierarchyEvents } from '../domain/hierarchy/events.ts';
@@ -24,6 +25,7 @@ import { engineProjections } from './engine.ts';
 export function allEvents(): EventRegistry {
   return eventRegistry(
     accountEvents,
+    conflictEvents,
     deviceEvents,
     folderEvents,
     hierarchyEvents,

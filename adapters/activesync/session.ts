@@ -1,4 +1,5 @@
 /** Who speaks, with which device, in which version: what every command needs to know. */
+import type { ConflictPolicy } from '../../domain/conflict/policy.ts';
 import type { Folder } from '../../domain/folder/state.ts';
 import type { Actor, Cause } from '../../domain/shared/event.ts';
 import type { AccountId, CollectionId, DeviceKey, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
@@ -16,6 +17,8 @@ export interface Session {
   readonly device: DeviceKey;
   readonly deviceId: string;
   readonly version: ProtocolVersion;
+  /** Of the account; absent: the phone's own option holds. */
+  readonly conflictPolicy?: ConflictPolicy;
   /** The request's name in the record of exchanges. */
   readonly exchange?: string;
   /** What is noted of it on the way; absent where nothing is recorded. */
@@ -32,6 +35,7 @@ export class RequestSession implements Session {
   readonly device: DeviceKey;
   readonly deviceId: string;
   readonly version: ProtocolVersion;
+  readonly conflictPolicy: ConflictPolicy | undefined;
   readonly trace: ExchangeTrace | undefined;
 
   constructor(
@@ -49,6 +53,7 @@ export class RequestSession implements Session {
     this.device = device;
     this.deviceId = deviceId;
     this.version = version;
+    this.conflictPolicy = account.conflictPolicy;
     this.trace = trace;
   }
 

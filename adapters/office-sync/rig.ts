@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { accountEvents } from '../../domain/account/events.ts';
 import type { Account } from '../../domain/account/state.ts';
 import { accountStream, foldersStream } from '../../domain/account/stream.ts';
+import { conflictEvents } from '../../domain/conflict/events.ts';
 import { folderDecider } from '../../domain/folder/decide.ts';
 import { folderEvents } from '../../domain/folder/events.ts';
 import type { FolderTree } from '../../domain/folder/state.ts';
@@ -65,7 +66,7 @@ export async function createRig(
   const clock = virtualClock();
   const keys = keyRing({ table: memoryKeyTable(), master: masterKey(randomBytes(32)) });
   const log = memoryEventLog();
-  const events = eventRegistry(itemEvents, accountEvents, folderEvents, officeSyncEvents);
+  const events = eventRegistry(conflictEvents, itemEvents, accountEvents, folderEvents, officeSyncEvents);
   const store = createEventStore({ log, keys, clock: () => clock.instant(), events });
   const projections = [itemView(keys, () => ({ endsAt: null, open: true })), itemLog(), ...officeSyncProjections()];
   const steps = [checkpointMigration, ...projections.flatMap((one) => one.migrations)];

@@ -20,6 +20,7 @@ export function viewOf(account: Account): z.infer<typeof accountView> {
     timeZone,
     policy,
     features: [...features],
+    conflictPolicy: account.conflictPolicy ?? 'device',
     office: office ? { system: office.system, username: office.username } : null,
   };
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { policyName } from '../../domain/account/events.ts';
 import { normalizeLogin } from '../../domain/account/login.ts';
+import { conflictPolicy } from '../../domain/conflict/policy.ts';
 
 const loginPattern = /^[^\s:\\"<>()[\],;\p{Cc}]+$/u;
 
@@ -68,6 +69,9 @@ const settings = {
     .array(z.string().regex(/^[\w.:-]{1,64}$/))
     .max(50)
     .optional(),
+  conflictPolicy: conflictPolicy
+    .optional()
+    .describe("Who wins where a phone of this person and others changed the same: 'device' is each phone's own option"),
 };
 
 export const newAccount = z.strictObject({ email, password, displayName: plainText(256).optional(), ...settings });
@@ -86,6 +90,7 @@ export const accountView = z.object({
   timeZone: z.string(),
   policy: policyName,
   features: z.array(z.string()),
+  conflictPolicy,
   office: z.object({ system: z.string(), username: z.string() }).nullable(),
 });
 

@@ -27,6 +27,7 @@ export interface NewAccount {
   readonly office?: OfficeLogin | null;
   readonly policy?: AccountSettings['policy'];
   readonly features?: readonly string[];
+  readonly conflictPolicy?: AccountSettings['conflictPolicy'];
 }
 
 export type AccountOutcome =
@@ -91,6 +92,7 @@ export class Accounts {
           aliases: wanted.aliases,
           policy: wanted.policy,
           features: wanted.features,
+          conflictPolicy: wanted.conflictPolicy,
           office: wanted.office,
         },
       },

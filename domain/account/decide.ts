@@ -1,3 +1,4 @@
+import type { ConflictPolicy } from '../conflict/policy.ts';
 import type { Decider, Decision } from '../shared/decider.ts';
 import type { AccountId } from '../shared/ids.ts';
 import type { AccountEvent, PolicyName } from './events.ts';
@@ -11,6 +12,8 @@ export interface AccountSettings {
   readonly timeZone?: string;
   readonly policy?: PolicyName;
   readonly features?: readonly string[];
+  /** Who wins the conflicts of this person's phones. */
+  readonly conflictPolicy?: ConflictPolicy;
   readonly passwordHash?: string;
   /** Null disconnects the office. */
   readonly office?: OfficeLogin | null;
@@ -50,6 +53,7 @@ function created(command: AccountCommand & { type: 'create' }): AccountEvent[] {
         timeZone: command.timeZone,
         policy: settings.policy ?? 'none',
         features: unique(settings.features ?? []),
+        ...(settings.conflictPolicy ? { conflictPolicy: settings.conflictPolicy } : {}),
       },
     },
     { type: 'PasswordSet', version: 1, data: { hash: command.passwordHash } },
@@ -61,7 +65,7 @@ function created(command: AccountCommand & { type: 'create' }): AccountEvent[] {
 function changed(account: Account, settings: AccountSettings): AccountEvent[] {
   const events: AccountEvent[] = [];
   const data: (AccountEvent & { type: 'AccountChanged' })['data'] = {};
-  const { displayName, timeZone, policy } = settings;
+  const { displayName, timeZone, policy, conflictPolicy } = settings;
   if (displayName !== undefined && (displayName || undefined) !== account.displayName) {
     data.displayName = displayName || null;
   }
@@ -71,6 +75,9 @@ function changed(account: Account, settings: AccountSettings): AccountEvent[] {
   if (policy !== undefined && policy !== account.policy) data.policy = policy;
   const features = settings.features && unique(settings.features);
   if (features && !sameList(features, account.features)) data.features = features;
+  if (conflictPolicy !== undefined && conflictPolicy !== (account.conflictPolicy ?? 'device')) {
+    data.conflictPolicy = conflictPolicy;
+  }
   if (Object.keys(data).length > 0) events.push({ type: 'AccountChanged', version: 1, data });
 
   if (settings.passwordHash !== undefined) {

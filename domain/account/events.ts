@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { conflictPolicy } from '../conflict/policy.ts';
 import { defineEvents, type EventOf } from '../shared/upcast.ts';
 
 /** Which rules a device must accept before it may sync; `none` lets it work without Provision. */
@@ -14,6 +15,7 @@ export const accountCreated = z.object({
   timeZone: z.string(),
   policy: policyName,
   features: z.array(z.string()),
+  conflictPolicy: conflictPolicy.optional(),
 });
 /** `hash` is a PHC string (`$argon2id$…`), never a password. */
 export const passwordSet = z.object({ hash: z.string() });
@@ -24,6 +26,7 @@ export const accountChanged = z.object({
   timeZone: z.string().optional(),
   policy: policyName.optional(),
   features: z.array(z.string()).optional(),
+  conflictPolicy: conflictPolicy.optional(),
 });
 /** The credentials of the community user: sealed with the person's key like all of this stream. */
 export const officeConnected = z.object({ system: z.string(), username: z.string(), password: z.string() });

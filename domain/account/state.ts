@@ -1,3 +1,4 @@
+import type { ConflictPolicy } from '../conflict/policy.ts';
 import type { AccountId, TimeZoneName } from '../shared/ids.ts';
 import type { AccountEvent, PolicyName } from './events.ts';
 
@@ -17,6 +18,8 @@ export interface Account {
   readonly timeZone: TimeZoneName;
   readonly policy: PolicyName;
   readonly features: readonly string[];
+  /** Absent is `device`. */
+  readonly conflictPolicy?: ConflictPolicy;
   readonly passwordHash: string | undefined;
   /** Counts the passwords there were, so that whoever verified an older one can tell. */
   readonly passwordGeneration: number;
@@ -40,6 +43,7 @@ export function evolveAccount(state: AccountState, event: AccountEvent): Account
       timeZone: data.timeZone as TimeZoneName,
       policy: data.policy,
       features: data.features,
+      ...(data.conflictPolicy ? { conflictPolicy: data.conflictPolicy } : {}),
       passwordHash: undefined,
       passwordGeneration: 0,
       office: undefined,
@@ -58,6 +62,7 @@ export function evolveAccount(state: AccountState, event: AccountEvent): Account
         aliases: rest.aliases ?? state.aliases,
         policy: rest.policy ?? state.policy,
         features: rest.features ?? state.features,
+        ...(rest.conflictPolicy ? { conflictPolicy: rest.conflictPolicy } : {}),
       };
     }
     case 'OfficeConnected':

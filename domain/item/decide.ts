@@ -6,6 +6,8 @@ import { type ConflictRule, merge } from '../conflict/merge.ts';
 import { applyDelta, type Delta, difference, emptyDelta, equal, isEmpty, pathsOf } from '../conflict/paths.ts';
 import type { Actor, DomainEvent } from '../shared/event.ts';
 import type { AccountId, CollectionId } from '../shared/ids.ts';
+import { type DecideCommand, decideConflict } from './decide-conflict.ts';
+import { decideRestore, type RestoreCommand } from './decide-restore.ts';
 import { itemEvent, parseItemType } from './events.ts';
 import type { Fields, ItemKind, Patch } from './fields.ts';
 import { mergeGroups } from './merge-groups.ts';
@@ -40,7 +42,9 @@ export type ItemCommand =
       readonly lost: Delta;
       readonly rule: ConflictRule;
       readonly loser: 'client' | 'server';
-    };
+    }
+  | RestoreCommand
+  | DecideCommand;
 
 export type Decision =
   | {
@@ -51,7 +55,13 @@ export type Decision =
       /** Both sides changed the same; who lost. */
       readonly conflict?: 'client' | 'server';
     }
-  | { readonly kind: 'refused'; readonly reason: 'gone' | 'unknown' };
+  | { readonly kind: 'refused'; readonly reason: ItemRefusal };
+
+/**
+ * `gone`: it was removed; `unknown`: it never was; `noRevision`, `noConflict`: its history has none at that place;
+ * `decided`: the conflict was decided otherwise.
+ */
+export type ItemRefusal = 'gone' | 'unknown' | 'noRevision' | 'noConflict' | 'decided';
 
 const nothing: Decision = { kind: 'accepted', events: [], merged: false };
 
@@ -74,6 +84,12 @@ export function decide(history: readonly PastEvent[], command: ItemCommand, acto
       };
     case 'reconcile':
       return decideReconcile(current, command);
+    case 'restore':
+    case 'revert':
+    case 'undo':
+      return decideRestore(history, current, command);
+    case 'decide':
+      return decideConflict(history, current, command);
   }
 }
 

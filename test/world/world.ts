@@ -26,6 +26,7 @@ import type { ItemRequest, ItemResult } from '../../adapters/items/item-commands
 import { createKysely } from '../../adapters/postgres/kysely.ts';
 import { buildEngine, type Engine, engineProjections } from '../../api/engine.ts';
 import { defaultCollection, defaultFolders } from '../../api/services/default-folders.ts';
+import { conflictEvents } from '../../domain/conflict/events.ts';
 import { decideFolders } from '../../domain/folder/decide.ts';
 import { evolveFolders, type FolderTree, noFolders } from '../../domain/folder/state.ts';
 import { itemEvents } from '../../domain/item/events.ts';
@@ -79,7 +80,7 @@ export class World {
       log: this.log,
       keys: this.keys,
       clock: this.#now,
-      events: eventRegistry(itemEvents, mergeEvents, restorationEvents, syncEvents),
+      events: eventRegistry(conflictEvents, itemEvents, mergeEvents, restorationEvents, syncEvents),
     });
     this.store = bodies.over(stored);
     this.db = createKysely<AnyDatabase>(options.pool);

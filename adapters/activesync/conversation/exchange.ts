@@ -4,6 +4,7 @@
  * nothing happened.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { ruleUnder } from '../../../domain/conflict/policy.ts';
 import type { Folder } from '../../../domain/folder/state.ts';
 import { syncEvent } from '../../../domain/sync/events.ts';
 import { anyConfig, type ConversationState } from '../../../domain/sync/state.ts';
@@ -118,7 +119,7 @@ async function goOn(
     renderer,
     // The key a command came with is part of what makes it itself: the same one again is a repeat.
     keyName,
-    conflict: options.conflict,
+    conflict: ruleUnder(session.conflictPolicy, options.conflict),
     supported: state.supported,
     // Those under which the device was given what it changes now.
     bodyPreferences: state.options.bodyPreferences,
