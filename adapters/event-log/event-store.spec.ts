@@ -9,9 +9,10 @@ import { masterKey } from '../crypto/master-key.ts';
 import { memoryKeyTable } from '../crypto/memory.ts';
 import { type DomainWrite, emptyHead, type StreamHead } from './event-store.port.ts';
 import { createEventStore, SubjectErased } from './event-store.ts';
+import type { Finding } from './finding.ts';
 import { memoryEventLog } from './memory.ts';
 import { AppendRejected, type EventLog } from './port.ts';
-import { type Finding, verifyTenant } from './verify.ts';
+import { verifyTenant } from './verify.ts';
 
 const tenant = 'demo.example' as TenantId;
 const kari = 'kari' as SubjectId;

@@ -1,33 +1,15 @@
 /**
  * Walks a tenant's log and says, event by event, where what is stored is no longer what was appended: by the chain of
- * every stream, the order of revisions, and the ends of streams as the store counts them. Reads only.
+ * every stream, the order of revisions and positions, the ends of streams as the store counts them, and the anchors.
+ * Reads only.
  */
-import { type EventId, NO_POSITION, type Position, type StreamName, type TenantId } from '../../domain/shared/ids.ts';
+import { NO_POSITION, type Position, type StreamName, type TenantId } from '../../domain/shared/ids.ts';
+import type { AnchorProof } from './anchors/proof.ts';
 import { chainHash } from './chain.ts';
 import { emptyHead } from './event-store.port.ts';
+import type { Finding, FindingKind } from './finding.ts';
+import { Holes, type MissingRevision } from './holes.ts';
 import type { EventLog, StoredEvent } from './port.ts';
-
-export type FindingKind =
-  /** The event, its hash, or the hash it continues from is not what was appended. */
-  | 'changed'
-  /** The stream goes on after a place that has no event. */
-  | 'missing'
-  /** The event stands in another's place, or after one that followed it. */
-  | 'reordered'
-  /** The stream ends before the revision the store counted. */
-  | 'cut off'
-  /** Events stand in a stream the store does not count, or beyond its count. */
-  | 'uncounted';
-
-export interface Finding {
-  readonly kind: FindingKind;
-  readonly tenant: TenantId;
-  readonly stream: StreamName;
-  readonly revision: number;
-  /** Absent for an event that is not there. */
-  readonly position?: Position;
-  readonly id?: EventId;
-}
 
 export interface VerifyReport {
   readonly events: number;
@@ -36,9 +18,11 @@ export interface VerifyReport {
 }
 
 export interface VerifyOptions {
-  readonly log: Pick<EventLog, 'readAll'>;
+  readonly log: Pick<EventLog, 'readAll' | 'head'>;
   /** The last revision of every stream as counted beside the events, in pages; absent where a log counts nothing. */
   readonly streamEnds?: (tenant: TenantId) => AsyncIterable<{ readonly stream: StreamName; readonly revision: number }>;
+  /** Proves the log against its anchors too. */
+  readonly anchors?: (tenant: TenantId) => Promise<AnchorProof>;
   readonly pageSize?: number;
   readonly onFinding: (finding: Finding) => void;
   readonly onProgress?: (events: number, position: Position) => void;
@@ -50,46 +34,71 @@ const maxNamed = 1_000;
 /** How far apart two exchanged events of a stream are still told from two changed ones. */
 const doubtWindow = 64;
 
-/** About 200 bytes of memory a stream; time is reading and one SHA-256 an event. */
+/**
+ * About 200 bytes of memory a stream; time is reading and one SHA-256 an event. Where the anchors do not fit, what
+ * follows the last that does is read again, with about 100 bytes an event.
+ */
 export async function verifyTenant(tenant: TenantId, options: VerifyOptions): Promise<VerifyReport> {
   const { log, streamEnds, pageSize = 1_000, onFinding, onProgress } = options;
   const walks = new Map<StreamName, StreamWalk>();
+  const holes = new Holes();
+  const findings: Finding[] = [];
   let events = 0;
-  let findings = 0;
+  let last: Position = NO_POSITION;
   const report = (finding: Finding): void => {
-    findings++;
+    findings.push(finding);
     onFinding(finding);
   };
 
-  for (let after: Position = NO_POSITION; ; ) {
-    const page = await log.readAll(tenant, after, pageSize);
-    for (const event of page) {
-      const walk = walks.get(event.stream) ?? startOf(tenant, event.stream);
-      walks.set(event.stream, walk);
-      step(walk, event, report);
+  // Before the walk: what is appended meanwhile is seen by it, and was not counted or anchored yet.
+  const anchors = await options.anchors?.(tenant);
+  const head = await log.head(tenant);
+  const walkOn = async (): Promise<void> => {
+    for (;;) {
+      const page = await log.readAll(tenant, last, pageSize);
+      for (const event of page) {
+        holes.add(last + 1, Math.min(event.position - 1, head));
+        last = event.position;
+        const walk = walks.get(event.stream) ?? startOf(tenant, event.stream);
+        walks.set(event.stream, walk);
+        step(walk, event, report);
+        anchors?.step(event);
+      }
+      events += page.length;
+      if (page.length > 0) onProgress?.(events, last);
+      if (page.length < pageSize) return;
     }
-    events += page.length;
-    const last = page.at(-1);
-    if (last) {
-      after = last.position;
-      onProgress?.(events, after);
-    }
-    if (page.length < pageSize) break;
-  }
-  for (const walk of walks.values()) finish(walk, report);
+  };
+  await walkOn();
 
+  const ends: { readonly stream: StreamName; readonly revision: number }[] = [];
+  const uncounted = new Map(walks);
   if (streamEnds) {
-    const uncounted = new Map(walks);
-    for await (const { stream, revision } of streamEnds(tenant)) {
+    for await (const end of streamEnds(tenant)) {
+      if (end.revision !== walks.get(end.stream)?.revision) ends.push(end);
+      uncounted.delete(end.stream);
+    }
+    // A stream that went on since is longer than we have seen, and not cut off.
+    if (ends.length > 0) await walkOn();
+  }
+  holes.add(last + 1, head);
+  const missing = [...walks.values()].flatMap((walk) => finish(walk, report));
+  for (const { stream, revision } of ends) {
+    const walk = walks.get(stream);
+    const end = walk?.revision ?? -1;
+    for (let lost = end + 1; lost <= revision && lost <= end + maxNamed; lost++)
+      missing.push({ kind: 'cut off', stream, revision: lost, after: walk?.position ?? 0, before: Infinity });
+  }
+  for (const finding of holes.findings(tenant, missing)) report(finding);
+  if (streamEnds) {
+    for (const { stream, revision } of ends) {
       const end = walks.get(stream)?.revision ?? -1;
-      for (let lost = end + 1; lost <= revision && lost <= end + maxNamed; lost++)
-        report({ kind: 'cut off', tenant, stream, revision: lost });
       if (end > revision) report({ kind: 'uncounted', tenant, stream, revision: end });
-      uncounted.delete(stream);
     }
     for (const [stream, { revision }] of uncounted) report({ kind: 'uncounted', tenant, stream, revision });
   }
-  return { events, streams: walks.size, findings };
+  for (const finding of (await anchors?.finish(findings)) ?? []) report(finding);
+  return { events, streams: walks.size, findings: findings.length };
 }
 
 type Report = (finding: Finding) => void;
@@ -99,10 +108,12 @@ interface StreamWalk {
   readonly tenant: TenantId;
   readonly stream: StreamName;
   revision: number;
+  /** Of the last event. */
+  position: number;
   /** As stored with the last event. */
   hash: Uint8Array;
   /** Revisions passed over so far. */
-  holes?: Set<number>;
+  holes?: Map<number, MissingRevision>;
   /**
    * Events since the one that did not continue the chain from `base`, and which of them did not continue it from the
    * one before: they are changed, or turn out to be in the wrong order only.
@@ -111,7 +122,7 @@ interface StreamWalk {
 }
 
 function startOf(tenant: TenantId, stream: StreamName): StreamWalk {
-  return { tenant, stream, revision: emptyHead.revision, hash: emptyHead.hash };
+  return { tenant, stream, revision: emptyHead.revision, position: NO_POSITION, hash: emptyHead.hash };
 }
 
 function step(walk: StreamWalk, event: StoredEvent, report: Report): void {
@@ -124,9 +135,10 @@ function step(walk: StreamWalk, event: StoredEvent, report: Report): void {
   if (revision > walk.revision + 1) {
     // Behind a hole nothing is known to continue from; the stored hash is taken as it stands.
     settle(walk, report);
-    walk.holes ??= new Set();
+    walk.holes ??= new Map();
+    const bounds = { kind: 'missing', stream: event.stream, after: walk.position, before: event.position } as const;
     for (let lost = walk.revision + 1; lost < revision && lost <= walk.revision + maxNamed; lost++)
-      walk.holes.add(lost);
+      walk.holes.set(lost, { ...bounds, revision: lost });
   } else if (walk.doubt || !continues(walk.hash, event)) {
     const doubt = (walk.doubt ??= { base: walk.hash, events: [], broken: [] });
     const linked = doubt.events.length > 0 && continues(walk.hash, event);
@@ -138,6 +150,7 @@ function step(walk: StreamWalk, event: StoredEvent, report: Report): void {
         for (const [place, one] of doubt.events.entries()) if (order[place] !== one) report(named('reordered', one));
         walk.doubt = undefined;
         walk.revision = revision;
+        walk.position = event.position;
         walk.hash = order.at(-1)!.hash;
         return;
       }
@@ -145,13 +158,14 @@ function step(walk: StreamWalk, event: StoredEvent, report: Report): void {
     if (doubt.events.length >= doubtWindow) settle(walk, report);
   }
   walk.revision = revision;
+  walk.position = event.position;
   walk.hash = hash;
 }
 
-function finish(walk: StreamWalk, report: Report): void {
+/** What the stream passed over and never came to. */
+function finish(walk: StreamWalk, report: Report): MissingRevision[] {
   settle(walk, report);
-  const { tenant, stream, holes } = walk;
-  for (const revision of holes ?? []) report({ kind: 'missing', tenant, stream, revision });
+  return [...(walk.holes?.values() ?? [])];
 }
 
 function settle(walk: StreamWalk, report: Report): void {

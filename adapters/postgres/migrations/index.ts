@@ -10,6 +10,7 @@ import { syncMigration } from '../../../projections/sync/table.ts';
 import { writeBackMigration } from '../../../projections/writeback/table.ts';
 import { blobsMigration } from '../../blobs/migration.ts';
 import { dataKeysMigrations } from '../../crypto/postgres/migrations.ts';
+import { logAnchorsMigration } from '../../event-log/anchors/table.ts';
 import { eventLogMigrations } from '../../event-log/postgres/migrations.ts';
 import { exchangeRecordMigration } from '../../exchange-record/migration.ts';
 import type { NamedMigration } from '../migrate.ts';
@@ -19,6 +20,7 @@ export const migrations: readonly NamedMigration[] = [
   ...dataKeysMigrations,
   blobsMigration,
   exchangeRecordMigration,
+  logAnchorsMigration,
   checkpointMigration,
   itemViewMigration,
   syncMigration,

@@ -1,0 +1,190 @@
+/**
+ * Makes anchors: every hour, every 10,000 events of a tenant, when the server stops and when somebody asks. Each goes
+ * on from the one before, so what it costs is reading the new events once.
+ */
+import type { Subscription } from 'rxjs';
+import { NO_POSITION, type Position, type TenantId } from '../../../domain/shared/ids.ts';
+import type { Clock } from '../../clock.ts';
+import type { EventLog } from '../port.ts';
+import { type Anchor, type AnchorSeal, inForce, rolled, traceBytes, unrolled } from './anchor.ts';
+import type { AnchorPlace } from './port.ts';
+
+export interface AnchorsOptions {
+  readonly log: Pick<EventLog, 'readAll' | 'tenants' | 'commits' | 'head'>;
+  readonly seal: AnchorSeal;
+  /** Written in this order; the others are brought up to the first. */
+  readonly places: readonly AnchorPlace[];
+  readonly clock: Clock;
+  readonly everyMs?: number;
+  readonly everyEvents?: number;
+  readonly onError: (error: unknown, tenant?: TenantId) => void;
+}
+
+const hourMs = 3_600_000;
+/** A first look soon after the start: what was appended before a crash is anchored then. */
+const firstAfterMs = 15_000;
+const pageSize = 1_000;
+
+/** The log ends before an anchor, or the anchors of the two places contradict each other: verify says more. */
+export class AnchorsContradict extends Error {
+  override readonly name = 'AnchorsContradict';
+}
+
+type Last = Pick<Anchor, 'position' | 'count' | 'hash'>;
+
+export class Anchors {
+  readonly #options: AnchorsOptions;
+  readonly #everyEvents: number;
+  readonly #last = new Map<TenantId, Last>();
+  readonly #running = new Map<TenantId, Promise<Anchor | undefined>>();
+  readonly #subscription: Subscription;
+  #cancelTimer: (() => void) | undefined;
+  #isStopped = false;
+
+  constructor(options: AnchorsOptions) {
+    this.#options = options;
+    this.#everyEvents = options.everyEvents ?? 10_000;
+    this.#subscription = options.log.commits.subscribe(({ tenant, head }) => {
+      const last = this.#last.get(tenant);
+      if (last && head - last.position >= this.#everyEvents) this.#inBackground(tenant);
+    });
+  }
+
+  start(): void {
+    this.#plan(firstAfterMs);
+  }
+
+  /** Anchors what is new, as far as the time allows; the rest is anchored after the next start. */
+  async stop(withinMs = 1_500): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelTimer?.();
+    this.#subscription.unsubscribe();
+    const untilMs = this.#options.clock.nowMs() + withinMs;
+    await this.#all(() => this.#options.clock.nowMs() < untilMs);
+  }
+
+  /**
+   * Anchors the tenant's log as it is now; undefined when nothing is new.
+   * @throws AnchorsContradict
+   */
+  async anchor(tenant: TenantId): Promise<Anchor | undefined> {
+    // Whoever asks while one is made wants what came since.
+    for (let running = this.#running.get(tenant); running; running = this.#running.get(tenant)) {
+      await running.catch(() => undefined);
+    }
+    const work = this.#anchor(tenant).finally(() => this.#running.delete(tenant));
+    this.#running.set(tenant, work);
+    return work;
+  }
+
+  /** Says that the log was brought back to where it is now on purpose: what was anchored behind that is given up. */
+  async restored(tenant: TenantId): Promise<void> {
+    const { log, seal, places, clock } = this.#options;
+    const head = await log.head(tenant);
+    const known = await Promise.all(places.map((place) => this.#ours(place, tenant)));
+    const base = newestOf(known.map((anchors) => inForce(anchors).filter(({ position }) => position <= head)));
+    const fitting = known.flat().filter(({ position }) => position <= (base?.position ?? 0));
+    const { position, count, hash } = base ?? beginning;
+    const marker = seal.sealed({ tenant, position, count, hash, trace: '', at: clock.instant(), restored: true });
+    for (const [index, place] of places.entries()) {
+      const has = new Set(known[index]?.map(({ mac }) => mac));
+      const lacking = new Map(fitting.filter(({ mac }) => !has.has(mac)).map((anchor) => [anchor.mac, anchor]));
+      await place.append([...lacking.values(), marker]);
+    }
+    this.#last.set(tenant, marker);
+    await this.anchor(tenant);
+  }
+
+  #plan(afterMs: number): void {
+    this.#cancelTimer = this.#options.clock.after(afterMs, async () => {
+      await this.#all(() => !this.#isStopped);
+      if (!this.#isStopped) this.#plan(this.#options.everyMs ?? hourMs);
+    });
+  }
+
+  async #all(goesOn: () => boolean): Promise<void> {
+    try {
+      for (const { tenant, head } of await this.#options.log.tenants()) {
+        if (!goesOn()) return;
+        if (this.#last.get(tenant)?.position === head) continue;
+        await this.anchor(tenant).catch((error: unknown) => this.#options.onError(error, tenant));
+      }
+    } catch (error) {
+      this.#options.onError(error);
+    }
+  }
+
+  #inBackground(tenant: TenantId): void {
+    if (this.#running.has(tenant)) return;
+    void this.anchor(tenant).catch((error: unknown) => this.#options.onError(error, tenant));
+  }
+
+  async #anchor(tenant: TenantId): Promise<Anchor | undefined> {
+    const last = this.#last.get(tenant) ?? (await this.#lastOf(tenant));
+    const made = await this.#make(tenant, last, await this.#options.log.head(tenant));
+    const newest = made.at(-1);
+    this.#last.set(tenant, newest ?? last);
+    return newest;
+  }
+
+  /** Makes the anchors from `last` to `head`. */
+  async #make(tenant: TenantId, last: Last, head: Position): Promise<Anchor[]> {
+    const { log, seal, places, clock } = this.#options;
+    const made: Anchor[] = [];
+    let { position, count } = last;
+    let hash: Uint8Array = Buffer.from(last.hash, 'hex');
+    let trace: Uint8Array[] = [];
+    while (position < head) {
+      const page = await log.readAll(tenant, position, Math.min(pageSize, this.#everyEvents - trace.length));
+      for (const event of page) {
+        if (event.position > head) break;
+        hash = rolled(hash, event.hash);
+        trace.push(event.hash.subarray(0, traceBytes));
+        position = event.position;
+        count++;
+      }
+      const isAtEnd = page.length === 0 || position >= head;
+      if (trace.length > 0 && (isAtEnd || trace.length >= this.#everyEvents)) {
+        const anchor = seal.sealed({
+          ...{ tenant, position, count, at: clock.instant() },
+          hash: Buffer.from(hash).toString('hex'),
+          trace: Buffer.concat(trace).toString('base64'),
+        });
+        for (const place of places) await place.append([anchor]);
+        made.push(anchor);
+        trace = [];
+      }
+      if (page.length === 0) break;
+    }
+    return made;
+  }
+
+  /** The newest of either place; what a crash kept out of the other is written there. */
+  async #lastOf(tenant: TenantId): Promise<Last> {
+    const { places, log } = this.#options;
+    const [first, ...others] = await Promise.all(
+      places.map(async (place) => ({ place, anchors: await this.#ours(place, tenant) })),
+    );
+    for (const { place, anchors } of others) {
+      const newest = anchors.at(-1)?.mac;
+      const from = (first?.anchors.findIndex(({ mac }) => mac === newest) ?? -1) + 1;
+      const lacking = newest !== undefined && from === 0 ? [] : (first?.anchors.slice(from) ?? []);
+      if (lacking.length > 0) await place.append(lacking);
+    }
+    const last = newestOf([first, ...others].map((one) => inForce(one?.anchors ?? []))) ?? beginning;
+    if ((await log.head(tenant)) < last.position)
+      throw new AnchorsContradict(`the log ends before position ${last.position}, which was anchored`);
+    return last;
+  }
+
+  async #ours(place: AnchorPlace, tenant: TenantId): Promise<Anchor[]> {
+    return (await place.read(tenant)).filter((anchor) => this.#options.seal.isOurs(anchor));
+  }
+}
+
+const beginning: Last = { position: NO_POSITION, count: 0, hash: Buffer.from(unrolled).toString('hex') };
+
+function newestOf(lists: readonly (readonly Anchor[])[]): Anchor | undefined {
+  const newest = lists.flatMap((anchors) => anchors.at(-1) ?? []);
+  return newest.sort((one, other) => other.position - one.position)[0];
+}
