@@ -13,6 +13,7 @@ const namespaces = {
   device: 'b7f8e0f6-0d2a-5c5e-9a55-4d1f0a6f6b03',
   command: 'b7f8e0f6-0d2a-5c5e-9a55-4d1f0a6f6b04',
   item: 'b7f8e0f6-0d2a-5c5e-9a55-4d1f0a6f6b05',
+  batch: 'b7f8e0f6-0d2a-5c5e-9a55-4d1f0a6f6b21',
 } as const;
 
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
@@ -64,6 +65,11 @@ export function deviceKeyFrom(account: AccountId, deviceId: string): DeviceKey {
 /** The id of what this command makes: 26 characters `[a-z2-7]`, all 128 bits. `index` when it makes several. */
 export function itemIdFrom(command: CommandId, index = 0): ItemId {
   return derive(namespaces.item, [command, String(index)], 128) as ItemId;
+}
+
+/** 12 characters `[a-z2-7]`, short enough to be said: what a device was kept from by the guard against mass deletes. */
+export function batchIdFrom(command: CommandId): string {
+  return derive(namespaces.batch, [command], 60);
 }
 
 /** The id of a command from what makes it itself; equal parts are a repeat of the same command. */

@@ -10,7 +10,9 @@ import { notesClass } from '../adapters/activesync/classes/notes/notes-class.ts'
 import type { ItemClass } from '../adapters/activesync/classes/port.ts';
 import { tasksClass } from '../adapters/activesync/classes/tasks/tasks-class.ts';
 import { syncHandler } from '../adapters/activesync/commands/sync/handle.ts';
+import type { MassDeletes } from '../adapters/activesync/conversation/hold-back.ts';
 import { KeyChecks } from '../adapters/activesync/conversation/key-checks.ts';
+import { RecentLosses } from '../adapters/activesync/conversation/recent-losses.ts';
 import { type ConversationId, ConversationStore } from '../adapters/activesync/conversation/store.ts';
 import type { Folders, SyncDeps } from '../adapters/activesync/deps.ts';
 import type { CommandHandler } from '../adapters/activesync/request.ts';
@@ -26,6 +28,7 @@ import type { AppointmentFields } from '../domain/appointment/fields.ts';
 import { lastEnd } from '../domain/appointment/recurrence.ts';
 import type { ItemKind } from '../domain/item/fields.ts';
 import type { Instant, ItemId } from '../domain/shared/ids.ts';
+import { defaultMassDeleteLimits, type MassDeleteLimits } from '../domain/sync/held-back.ts';
 import type { TaskFields } from '../domain/task/fields.ts';
 import { itemLog } from '../projections/item-log/project.ts';
 import { itemView } from '../projections/item-view/project.ts';
@@ -66,6 +69,8 @@ interface CommonOptions {
   readonly now: () => Instant;
   /** The classes of items on the wire; `itemClasses` unless told. */
   readonly classes?: Readonly<Record<ItemKind, ItemClass>>;
+  /** What a device may delete at once; the defaults unless told. */
+  readonly massDeletes?: MassDeleteLimits;
   readonly onUnknownKey?: SyncDeps['onUnknownKey'];
   readonly onWithheld?: (id: ConversationId, item: ItemId, reason: string) => void;
 }
@@ -117,6 +122,10 @@ export function assembleEngine(parts: EngineParts): Engine {
   const { store, items, itemView, syncView, progress, bodies, openRows, folders, now, classes = itemClasses } = parts;
   const conversations = new ConversationStore({ store, view: syncView, runner: progress });
   const heads = new FolderHeads(progress, itemView);
+  const massDeletes: MassDeletes = {
+    limits: parts.massDeletes ?? defaultMassDeleteLimits,
+    recent: new RecentLosses(),
+  };
   const deps: SyncDeps = {
     items,
     view: itemView,
@@ -124,6 +133,7 @@ export function assembleEngine(parts: EngineParts): Engine {
     heads,
     folders,
     now,
+    massDeletes,
     keyChecks: new KeyChecks(parts.syncKeySecret),
     classOf: (kind) => classes[kind],
     open: wholeRowOpener(openRows, bodies),

@@ -5,6 +5,7 @@
  */
 import type { ItemId } from '../shared/ids.ts';
 import type { Cursor, SyncEventData } from './events.ts';
+import type { HeldBack } from './held-back.ts';
 import { acknowledge, applyHeld, type ConversationState, evolve, type Held, type Offer } from './state.ts';
 
 export interface KeyParts {
@@ -30,18 +31,25 @@ export interface Standpoint {
   readonly stale: ReadonlySet<ItemId>;
   /** Differs from the acknowledged map: null is not held. */
   readonly overlay: ReadonlyMap<ItemId, Held | null>;
+  /** What the device is not told of until a person decided; absent: nothing. */
+  readonly heldBack?: HeldBack;
 }
 
 export function standpoint(state: ConversationState, recognised: 'next' | 'repeat'): Standpoint {
+  const heldBack = state.heldBack ? { heldBack: state.heldBack } : {};
   if (recognised === 'repeat') {
-    return { base: state.acknowledged, cursor: state.cursor, stale: new Set(state.stale), overlay: new Map() };
+    const { acknowledged: base, cursor } = state;
+    return { base, cursor, stale: new Set(state.stale), overlay: new Map(), ...heldBack };
   }
   const offer = state.offer as Offer;
   const after = acknowledge(state, offer);
   const overlay = new Map<ItemId, Held | null>(after.held.set);
   for (const item of after.held.remove) overlay.set(item, null);
-  return { base: offer.key, cursor: offer.cursor, stale: new Set(after.state.stale), overlay };
+  return { base: offer.key, cursor: offer.cursor, stale: new Set(after.state.stale), overlay, ...heldBack };
 }
+
+/** They say what waits, not what a device holds. */
+const batchEvents: ReadonlySet<string> = new Set(['CommandsHeld', 'BatchReleased', 'BatchDiscarded']);
 
 /**
  * What a device that presents this key holds, from the conversation's whole stream: the fold of the answers on the
@@ -58,7 +66,7 @@ export function heldAt(
   const seeds = new Map<ItemId, Held>();
   for (const event of events) {
     if (event.type === 'SyncReset') inEpoch = (event.data as SyncEventData['SyncReset']).epoch === key.epoch;
-    if (!inEpoch) continue;
+    if (!inEpoch || batchEvents.has(event.type)) continue;
     if (event.type === 'SyncAnswered') {
       const answer = event.data as SyncEventData['SyncAnswered'];
       answers.set(answer.key, answer);

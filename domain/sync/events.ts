@@ -3,6 +3,8 @@
  * an exchange without news is not an event. Stored for ever: change a shape only by a new version.
  */
 import { z } from 'zod';
+import type { ConflictRule } from '../conflict/merge.ts';
+import type { Delta } from '../conflict/paths.ts';
 import type { DomainEvent } from '../shared/event.ts';
 import type { Instant, ItemId, Position } from '../shared/ids.ts';
 import { defineEvents } from '../shared/upcast.ts';
@@ -95,6 +97,39 @@ export const syncMoved = z.object({
   taken: z.array(z.string()),
   put: z.array(z.tuple([z.string(), z.number(), z.string()])),
 });
+/**
+ * The device asked for more deletions than it may (see held-back.ts): these are not carried out until a person says so.
+ * `of` is what the folder held before, `withinMinutes` the time that counted. `base` is the revision that the device
+ * knew, null when it knew none; `seen` is the item's version then. A `change` is one that empties the item: its `patch`.
+ */
+export const commandsHeld = z.object({
+  batch: z.string(),
+  by: z.enum(['Sync', 'FolderDelete', 'EmptyFolderContents']),
+  rule: z.enum(['clientWins', 'serverWins']),
+  of: z.number(),
+  withinMinutes: z.number(),
+  commands: z.array(
+    z.object({
+      item: z.string(),
+      do: z.enum(['delete', 'change']),
+      base: z.number().nullable(),
+      seen: z.number(),
+      patch: z.object({ set: z.record(z.string(), z.unknown()), cleared: z.array(z.string()) }).optional(),
+    }),
+  ),
+});
+/** The batch's commands were carried out. `staying` are items that are there all the same. */
+export const batchReleased = z.object({ batch: z.string(), staying: z.array(z.string()) });
+/** The batch's commands will not be carried out. */
+export const batchDiscarded = z.object({ batch: z.string() });
+
+export interface HeldCommand {
+  readonly item: ItemId;
+  readonly do: 'delete' | 'change';
+  readonly base: number | null;
+  readonly seen: number;
+  readonly patch?: Delta;
+}
 
 export interface SyncEventData {
   SyncReset: {
@@ -113,6 +148,16 @@ export interface SyncEventData {
     taken: readonly ItemId[];
     put: readonly (readonly [item: ItemId, version: number, hash: string])[];
   };
+  CommandsHeld: {
+    batch: string;
+    by: 'Sync' | 'FolderDelete' | 'EmptyFolderContents';
+    rule: ConflictRule;
+    of: number;
+    withinMinutes: number;
+    commands: readonly HeldCommand[];
+  };
+  BatchReleased: { batch: string; staying: readonly ItemId[] };
+  BatchDiscarded: { batch: string };
 }
 
 export const syncEvents = defineEvents({
@@ -120,6 +165,9 @@ export const syncEvents = defineEvents({
   SyncSeeded: { version: 1, schema: syncSeeded, upcasters: [] },
   SyncAnswered: { version: 1, schema: syncAnswered, upcasters: [] },
   SyncMoved: { version: 1, schema: syncMoved, upcasters: [] },
+  CommandsHeld: { version: 1, schema: commandsHeld, upcasters: [] },
+  BatchReleased: { version: 1, schema: batchReleased, upcasters: [] },
+  BatchDiscarded: { version: 1, schema: batchDiscarded, upcasters: [] },
 });
 
 export function syncEvent<T extends keyof SyncEventData>(type: T, data: SyncEventData[T]): DomainEvent {

@@ -6,6 +6,7 @@
 import type { Instant, ItemId, Position } from '../shared/ids.ts';
 import type { Cursor, Holding, ResetCause, SyncEventData, SyncOptions } from './events.ts';
 import { defaultOptions } from './events.ts';
+import { type HeldBack, holding, withoutHeldAgain } from './held-back.ts';
 
 /** The configuration of a cursor that fits all: before the first answer. */
 export const anyConfig = '*';
@@ -40,6 +41,8 @@ export interface ConversationState {
   readonly supported: readonly number[] | null;
   /** When the device last began with nothing; absent where it is not known. */
   readonly began?: Instant;
+  /** What the device deleted or emptied and is not carried out yet; absent: nothing. */
+  readonly heldBack?: HeldBack;
 }
 
 /** What an event does to the map of acknowledged holdings. */
@@ -62,6 +65,9 @@ export function evolve(state: ConversationState | null, type: string, data: unkn
   if (type === 'SyncSeeded')
     return { state, held: { ...noChange, set: seeds((data as SyncEventData['SyncSeeded']).known) } };
   if (type === 'SyncMoved') return moved(state, data as SyncEventData['SyncMoved']);
+  if (type === 'CommandsHeld') return held(state, data as SyncEventData['CommandsHeld']);
+  if (type === 'BatchReleased') return decided(state, data as SyncEventData['BatchReleased']);
+  if (type === 'BatchDiscarded') return decided(state, data as SyncEventData['BatchDiscarded']);
   if (type !== 'SyncAnswered') return { state, held: noChange };
 
   const answered = data as SyncEventData['SyncAnswered'];
@@ -73,9 +79,31 @@ export function evolve(state: ConversationState | null, type: string, data: unkn
       issued: answered.key,
       offer: { key: answered.key, ops: answered.ops, cursor: answered.cursor },
       options: answered.options ?? state.options,
+      ...(state.heldBack ? { heldBack: withoutHeldAgain(state.heldBack, answered.ops) } : {}),
     },
     held: after.held,
   };
+}
+
+function held(state: ConversationState, data: SyncEventData['CommandsHeld']): Evolved {
+  const heldBack = holding(state.heldBack, data);
+  return { state: heldBack ? { ...state, heldBack } : state, held: noChange };
+}
+
+/**
+ * What was held back and stays must be sent anew: the device has it no more, or empty. That holds for both
+ * generations, since the device did so whether or not it got the last answer.
+ */
+function decided(state: ConversationState, data: { batch: string; staying?: readonly ItemId[] }): Evolved {
+  const { heldBack, ...rest } = state;
+  if (heldBack?.batch !== data.batch) return { state, held: noChange };
+  const staying = data.staying && new Set(data.staying);
+  const again = [...heldBack.deleted, ...heldBack.blanked].filter((item) => !staying || staying.has(item));
+  const stale = [...new Set([...state.stale, ...again])];
+  const { offer } = state;
+  if (!offer) return { state: { ...rest, stale }, held: noChange };
+  const ops = [...offer.ops, ...again.map((item): Holding => [item, 'stale', 0, ''])];
+  return { state: { ...rest, stale, offer: { ...offer, ops } }, held: noChange };
 }
 
 function reset(before: ConversationState | null, data: SyncEventData['SyncReset']): Evolved {
@@ -85,6 +113,8 @@ function reset(before: ConversationState | null, data: SyncEventData['SyncReset'
   const { epoch, cause } = data;
   const renewedFrom = cause === 'resync' ? epoch : before?.renewedFrom;
   const restoredFrom = cause === 'restored' ? epoch : before?.restoredFrom;
+  // A device that is given everything anew is given these too. Any other goes on having its way with them.
+  const heldBack = cause === 'syncKeyZero' || cause === 'resync' ? undefined : before?.heldBack;
   const began = data.at ?? (cause === 'syncKeyZero' ? undefined : before?.began);
   return {
     state: {
@@ -100,6 +130,7 @@ function reset(before: ConversationState | null, data: SyncEventData['SyncReset'
       options: data.options ?? defaultOptions,
       supported: data.supported,
       ...(began ? { began } : {}),
+      ...(heldBack ? { heldBack } : {}),
     },
     held: { clear: true, set: seeds(data.known), remove: new Set() },
   };

@@ -36,6 +36,7 @@ import { restorationEvents } from '../../domain/restoration/events.ts';
 import type { AccountId, CollectionId, Instant, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
 import { eventRegistry } from '../../domain/shared/upcast.ts';
 import { syncEvents } from '../../domain/sync/events.ts';
+import type { MassDeleteLimits } from '../../domain/sync/held-back.ts';
 import type { AnyDatabase, Projection } from '../../projections/runner/projection.ts';
 import { ProjectionRunner } from '../../projections/runner/runner.ts';
 
@@ -49,6 +50,7 @@ export interface WorldOptions {
   readonly blobs?: BlobStore;
   readonly keys?: KeyRing;
   readonly classes?: Readonly<Record<ItemKind, ItemClass>>;
+  readonly massDeletes?: MassDeleteLimits;
   /** Milliseconds since 1970; the system's clock unless told. */
   readonly nowMs?: () => number;
 }
@@ -105,6 +107,7 @@ export class World {
       syncKeySecret: new Uint8Array(32).fill(9),
       now: this.#now,
       ...(options.classes ? { classes: options.classes } : {}),
+      ...(options.massDeletes ? { massDeletes: options.massDeletes } : {}),
       onUnknownKey: ({ device, collection }) => this.forged.push(`${device}/${collection}`),
     });
   }

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ItemId, Position } from '../../../domain/shared/ids.ts';
 import { syncEvent } from '../../../domain/sync/events.ts';
+import { holding } from '../../../domain/sync/held-back.ts';
 import type { ConversationState, Held } from '../../../domain/sync/state.ts';
 import type { DomainWrite } from '../../event-log/event-store.port.ts';
 import { SubjectErased } from '../../event-log/event-store.ts';
@@ -35,7 +36,10 @@ export async function answer(
   writes: readonly DomainWrite[],
   onRepeated: (() => Promise<unknown>) | undefined,
 ): Promise<ExchangeResult | null> {
-  const { id, conversation, standpoint, renderer, folder } = input;
+  const { id, conversation, renderer, folder } = input;
+  const standpoint = done.hold
+    ? { ...input.standpoint, heldBack: holding(input.standpoint.heldBack, done.hold) }
+    : input.standpoint;
   const state = conversation.state as ConversationState;
   const own = new Map<ItemId, Held | null>();
   const ownVersions = new Map<ItemId, number>();
@@ -64,6 +68,7 @@ export async function answer(
     done.ops.length > 0 ||
     (found?.commands.length ?? 0) > 0 ||
     found?.moreAvailable === true ||
+    found?.isSettling === true ||
     isOptionsNews;
   if (!isNews) {
     return {
@@ -87,7 +92,8 @@ export async function answer(
   const parts = [`${state.epoch}`, `${issued}`, `${standpoint.base}`];
   const meta = metaOf(deps, session, id, conversation, parts);
   try {
-    const appended = await deps.conversations.appendAfter(id, conversation, writes, [event], meta);
+    const events = done.hold ? [syncEvent('CommandsHeld', done.hold), event] : [event];
+    const appended = await deps.conversations.appendAfter(id, conversation, writes, events, meta);
     if (!appended) return null;
     if (look && !found) appended.conversation.checked = { key: issued, position: look.position, config: look.config };
     // An Add that is here already may have been edited since it was first sent.

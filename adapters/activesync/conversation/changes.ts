@@ -26,6 +26,8 @@ export interface Changes {
   readonly ops: readonly Holding[];
   readonly cursor: Cursor;
   readonly moreAvailable: boolean;
+  /** Something that waited to be sent anew need not be, which must be noted. */
+  readonly isSettling: boolean;
   /** Items that could not be rendered, and why. */
   readonly withheld: readonly { item: ItemId; reason: string }[];
 }
@@ -168,13 +170,20 @@ class Collector {
   readonly #withheld: { item: ItemId; reason: string }[] = [];
   readonly #query: ChangesQuery;
   readonly #taken = new Set<ItemId>();
+  readonly #deleted: ReadonlySet<ItemId>;
+  readonly #blanked: ReadonlySet<ItemId>;
   #bytes = 0;
+  #isSettling = false;
 
   constructor(query: ChangesQuery) {
     this.#query = query;
+    const { heldBack } = query.standpoint;
+    this.#deleted = new Set(heldBack?.deleted);
+    this.#blanked = new Set(heldBack?.blanked);
   }
 
   mayDiffer(row: ItemRow, known: Held | undefined): boolean {
+    if ((known ? this.#blanked : this.#deleted).has(row.item)) return false;
     if (!known || this.#query.stale.has(row.item)) return true;
     return known.version !== row.version || !this.#query.renderer.isOfThisTag(known.hash);
   }
@@ -183,7 +192,7 @@ class Collector {
   take(row: ItemRow, known: Held | undefined, fields: Fields | undefined): boolean {
     if (this.#taken.has(row.item)) return true;
     if (!this.#query.filter.passes(row) || (!fields && this.mayDiffer(row, known))) {
-      if (!known) return true;
+      if (!known) return this.#settle(row.item);
       return this.drop(row.item, row.deleted || this.#query.filter.passes(row) ? 'delete' : 'softDelete');
     }
     if (!fields || !this.mayDiffer(row, known)) return true;
@@ -213,8 +222,18 @@ class Collector {
     return true;
   }
 
+  /** What was to be sent anew and is not there any more: nothing is left to say of it. */
+  #settle(item: ItemId): true {
+    if (!this.#query.stale.has(item)) return true;
+    this.#taken.add(item);
+    this.#ops.push([item, 'delete', 0, '']);
+    this.#isSettling = true;
+    return true;
+  }
+
   result(cursor: Cursor, moreAvailable: boolean): Changes {
-    return { commands: this.commands, ops: this.#ops, cursor, moreAvailable, withheld: this.#withheld };
+    const isSettling = this.#isSettling;
+    return { commands: this.commands, ops: this.#ops, cursor, moreAvailable, isSettling, withheld: this.#withheld };
   }
 
   get isFull(): boolean {

@@ -6,7 +6,7 @@ import type { Folder } from '../../../domain/folder/state.ts';
 import type { Fields } from '../../../domain/item/fields.ts';
 import type { CollectionId, CommandId, Instant, ItemId, Position, TenantId } from '../../../domain/shared/ids.ts';
 import type { Standpoint } from '../../../domain/sync/decide.ts';
-import type { Holding, SyncOptions } from '../../../domain/sync/events.ts';
+import type { HeldCommand, Holding, SyncEventData, SyncOptions } from '../../../domain/sync/events.ts';
 import type { Held } from '../../../domain/sync/state.ts';
 import type { ItemRow, ItemView } from '../../../projections/item-view/read.ts';
 import type { ItemCommands, ItemRequest } from '../../items/item-commands.ts';
@@ -14,6 +14,7 @@ import type { ItemClass } from '../classes/port.ts';
 import type { Session } from '../session.ts';
 import type { Element } from '../wbxml/element.ts';
 import type { Fragment } from '../wbxml/writer.port.ts';
+import type { MassDeletes } from './hold-back.ts';
 import type { Renderer } from './renderer.ts';
 import type { Conversation, ConversationId, ConversationStore } from './store.ts';
 
@@ -51,7 +52,11 @@ export interface CommandsDeps {
     collection: CollectionId,
     position: Position,
   ) => readonly Position[] | undefined;
+  /** Absent: a device may delete whatever it likes. */
+  readonly massDeletes?: MassDeletes;
 }
+
+export type Hold = SyncEventData['CommandsHeld'];
 
 export interface CommandsInput {
   readonly session: Session;
@@ -71,12 +76,16 @@ export interface CommandsResult {
   readonly responses: CommandResponse[];
   /** What the commands did to what the device holds, in order. */
   readonly ops: Holding[];
+  /** What is held back from now on. */
+  readonly hold?: Hold;
 }
 
 export type Planned = {
   readonly command: ClientCommand;
   readonly request?: ItemRequest;
   readonly response?: CommandResponse;
+  /** Not carried out, and answered as if it were. */
+  readonly held?: Pick<HeldCommand, 'item' | 'do'>;
 };
 
 /** The commands of a request, ready to be carried out. */
@@ -85,4 +94,5 @@ export interface CommandPlan {
   readonly requests: readonly ItemRequest[];
   readonly held: ReadonlyMap<ItemId, Held>;
   readonly rows: ReadonlyMap<ItemId, ItemRow>;
+  readonly hold?: Hold;
 }

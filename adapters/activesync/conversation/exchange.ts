@@ -8,12 +8,13 @@ import { ruleUnder } from '../../../domain/conflict/policy.ts';
 import type { Folder } from '../../../domain/folder/state.ts';
 import { syncEvent } from '../../../domain/sync/events.ts';
 import { anyConfig, type ConversationState } from '../../../domain/sync/state.ts';
-import { ItemContended } from '../../items/item-commands.ts';
+import { ItemContended, type ItemResult } from '../../items/item-commands.ts';
 import { conversationOf, itemsOf, type Session } from '../session.ts';
 import { syncStatus } from '../status.ts';
 import { answer, type Turn } from './answer.ts';
 import type { CommandsInput } from './commands.ts';
 import { itemFilter } from './filter.ts';
+import { holdBack, lossesOf } from './hold-back.ts';
 import { planCommands } from './plan-commands.ts';
 import { Renderer } from './renderer.ts';
 import { execute, settleAll } from './settle-commands.ts';
@@ -127,19 +128,29 @@ async function goOn(
   };
   const filter = itemFilter(folder.kind, options.filterType, Date.parse(deps.now()));
   const turn: Turn = { session, request, input, filter, isTakenUp: begun.isNewEpoch };
-  const plan = await planCommands(deps, input);
+  const asked = await planCommands(deps, input);
   // Normally the commands' events and the answer's are one append. Where that cannot be, the commands come first.
-  const prepared = await deps.items.prepare(id.tenant, plan.requests);
+  const { plan, prepared } = await holdBack(deps, input, asked, await deps.items.prepare(id.tenant, asked.requests));
   if (prepared) {
     const done = await settleAll(deps, input, plan, prepared.results);
     const needsView = prepared.writes.length > 0 && done.ops.some(([, op]) => op === 'stale');
     if (!needsView) {
       const result = await answer(deps, turn, done, prepared.writes, () => execute(deps, input, plan));
+      if (result) noteLosses(deps, id, prepared.results);
       if (result || prepared.writes.length === 0) return result;
     }
   }
-  const done = await settleAll(deps, input, plan, await execute(deps, input, plan));
+  const results = await execute(deps, input, plan);
+  const done = await settleAll(deps, input, plan, results);
   // What was merged goes back to the device in this answer: the view must show it.
   if (done.ops.some(([, op]) => op === 'stale')) await deps.conversations.caughtUp(id);
-  return await answer(deps, turn, done, [], undefined);
+  const result = await answer(deps, turn, done, [], undefined);
+  if (result) noteLosses(deps, id, results);
+  return result;
+}
+
+/** What was deleted and emptied just now counts when more follows. */
+function noteLosses(deps: ExchangeDeps, id: ConversationId, results: readonly ItemResult[]): void {
+  const losses = lossesOf(results);
+  if (losses.removed + losses.blanked > 0) deps.massDeletes?.recent.add(id, losses, Date.parse(deps.now()));
 }

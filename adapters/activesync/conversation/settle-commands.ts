@@ -14,6 +14,7 @@ import type {
   CommandsDeps,
   CommandsInput,
   CommandsResult,
+  Planned,
 } from './commands.ts';
 import { digest } from './plan-commands.ts';
 
@@ -64,14 +65,15 @@ async function withLaterEdits(
 export async function settleAll(
   deps: CommandsDeps,
   input: CommandsInput,
-  { planned, held: before, rows }: CommandPlan,
+  { planned, held: before, rows, hold }: CommandPlan,
   results: readonly ItemResult[],
 ): Promise<CommandsResult> {
-  const out: CommandsResult = { responses: [], ops: [] };
+  const out: CommandsResult = { responses: [], ops: [], ...(hold ? { hold } : {}) };
   const held = new Map(before);
   let at = 0;
-  for (const { command, request, response } of planned) {
+  for (const { command, request, response, held: kept } of planned) {
     if (request) settle(input, command, request, results[at++] as ItemResult, held, out);
+    else if (kept) settleHeld(kept, held, out);
     else if (response) refuse(command, response, held, out);
     else if (command.do === 'fetch') out.responses.push(await fetch(deps, input, command.item, rows.get(command.item)));
   }
@@ -139,6 +141,21 @@ function settle(
   }
   const { version, hash } = rendering(input, state);
   note(known ? 'change' : 'add', version, hash);
+}
+
+/** For the device it is done; what it has emptied it holds as something that no rendering is. */
+function settleHeld(
+  { item, do: what }: NonNullable<Planned['held']>,
+  held: Map<ItemId, Held>,
+  out: CommandsResult,
+): void {
+  const known = held.get(item);
+  if (what === 'delete') {
+    out.ops.push([item, 'delete', 0, '']);
+    held.delete(item);
+  } else if (known) {
+    out.ops.push([item, 'change', known.version, '']);
+  }
 }
 
 /** A refused command leaves the device with something else than we have: what it holds must be sent anew. */
