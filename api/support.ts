@@ -12,10 +12,12 @@ import type { Pool } from '../adapters/postgres/pool.ts';
 import type { Instant, TenantId } from '../domain/shared/ids.ts';
 import type { AnyDatabase } from '../projections/runner/projection.ts';
 import type { ProjectionRunner } from '../projections/runner/runner.ts';
+import { allProjections } from './catalogue.ts';
 import type { Engine } from './engine.ts';
 import type { Accounts } from './services/accounts.ts';
 import type { Devices } from './services/devices.ts';
 import type { Directory } from './services/directory.ts';
+import { ReadModels } from './services/read-models.ts';
 
 export interface SupportOptions {
   readonly pool: Pool;
@@ -34,9 +36,12 @@ export interface SupportOptions {
   readonly logger: Logger;
 }
 
-// biome-ignore lint/suspicious/noEmptyInterface: it grows a member for each noun
-export interface Support {}
+export interface Support {
+  readonly readModels: ReadModels;
+}
 
-export function buildSupport(_options: SupportOptions): Support {
-  return {};
+export function buildSupport({ db, store, keys }: SupportOptions): Support {
+  return {
+    readModels: new ReadModels({ db, store, projections: allProjections(keys) }),
+  };
 }

@@ -9,12 +9,12 @@ import { createEventStore } from '../../adapters/event-log/event-store.ts';
 import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { createKysely } from '../../adapters/postgres/kysely.ts';
-import type { Comparison } from '../../projections/runner/compare.ts';
 import type { AnyDatabase, Projection } from '../../projections/runner/projection.ts';
 import { RebuildRefused, type RebuildReport, rebuild } from '../../projections/runner/rebuild.ts';
 import { allEvents, allProjections } from '../catalogue.ts';
 import { ConfigError } from '../config.ts';
 import { masterKeyFile, mustBeMaster } from '../master-key.ts';
+import { comparison, needsStoppedServer } from '../services/read-models.ts';
 import {
   type CliEnvironment,
   dataDirOf,
@@ -40,12 +40,6 @@ const help = [
   '  MASTER_KEY    unless it is kept in DATA_DIR',
 ];
 
-const comparison: Comparison = {
-  item_view: { sealed: ['content'] },
-  writeback_intent: { notOfEvents: ['account', 'outcome', 'reason', 'attempts', 'next_at', 'lease_until'] },
-};
-/** Its rows are claimed by a worker: exchanged under it, an effect could happen twice. */
-const needsStoppedServer: ReadonlySet<string> = new Set(['writeback']);
 const progressEveryMs = 2_000;
 
 /** Answers with the exit code. @throws ConfigError, NotNow */
