@@ -22,10 +22,6 @@ beforeAll(async () => {
         throw unavailable('The office is away.');
       },
     },
-    locateItem: async (item) => {
-      const person = await shell.accounts.find('kari@demo.example');
-      return item === 'a1' ? { tenant: person!.tenant, stream: accountStream(person!.account.id) } : undefined;
-    },
   });
 });
 afterAll(() => shell.close());
@@ -207,14 +203,6 @@ describe('the admin API', () => {
     expect((await admin('POST', '/accounts/lone@demo.example/poll')).body.error).toBe('no_office');
     expect((await admin('POST', '/accounts/kari@demo.example/writeback')).status).toBe(501);
     expect((await admin('POST', '/accounts/none@demo.example/poll')).status).toBe(404);
-  });
-
-  it('tells the life of a stream: when, who, by which command, which fields', async () => {
-    const { body } = await admin('GET', '/items/a1/history');
-    expect(body.events[0]).toMatchObject({ revision: 0, type: 'AccountCreated', actor: { kind: 'admin' } });
-    expect(body.events[0].commandId).toMatch(/^[0-9a-f-]{36}$/);
-    expect((await admin('GET', '/items/zz/history')).status).toBe(404);
-    expect((await admin('GET', '/items/..%2F..%2Fetc/history')).status).toBe(400);
   });
 
   it('ends an account: its names are free, and a new one has none of what was', async () => {

@@ -3,7 +3,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import type { Logger } from '../adapters/log/logger.ts';
-import type { DeviceKey, StreamName, TenantId } from '../domain/shared/ids.ts';
+import type { DeviceKey } from '../domain/shared/ids.ts';
 import type { Accounts } from './services/accounts.ts';
 import type { Devices } from './services/devices.ts';
 import type { Person } from './services/directory.ts';
@@ -48,10 +48,8 @@ export interface AppDeps {
   readonly shutdown?: () => Promise<void> | void;
   /** Each conversation of a device with a collection, as a supporter wants to see it. */
   readonly conversations?: (person: Person, device: DeviceKey) => Promise<readonly Record<string, unknown>[]>;
-  /** Where an item's stream is; undefined for an item nobody has. */
-  readonly locateItem?: (item: string) => Promise<{ tenant: TenantId; stream: StreamName } | undefined>;
   /** What of it this process can do; nothing where it does not speak to an office. */
   readonly office?: Partial<OfficeAdministration>;
   /** For auditors and support; absent where this process has no items. */
-  readonly support?: Support;
+  readonly support?: Partial<Support>;
 }

@@ -107,6 +107,9 @@ export const deviceView = z.object({
   wipe: z.object({ status: z.enum(['none', 'requested', 'done']), scope: z.enum(['account', 'device']).nullable() }),
 });
 
+/** A place in the log of a tenant, as answers name it. */
+export const positionText = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
 export const errorBody = z.object({ error: z.string(), message: z.string() });
 export const accountParams = z.object({ email });
 export const deviceParams = z.object({ email, deviceId: plainText(128).min(1) });

@@ -131,20 +131,23 @@ function rowOf({ event, item, kind }: Named, place: Place): Row {
   };
 }
 
-/** Names only. Whatever an event of an item calls `fields`, `set`, `cleared`, `contested` or `lost` is meant. */
+/** Names only, of all that an event of an item speaks of; see `domain/item/events.ts` and its neighbours. */
 function touchedFields({ data }: RecordedEvent): string[] {
-  const { fields, set, cleared, contested, lost } = (data ?? {}) as {
+  const { fields, set, filled, cleared, contested, changed, lost } = (data ?? {}) as {
     readonly fields?: Fields;
     readonly set?: Readonly<Record<string, unknown>>;
+    readonly filled?: Readonly<Record<string, unknown>>;
     readonly cleared?: readonly string[];
     readonly contested?: readonly string[];
+    readonly changed?: readonly string[];
     readonly lost?: { readonly set: Readonly<Record<string, unknown>>; readonly cleared: readonly string[] };
   };
   const names = new Set([
     ...(fields ? pathsOf(difference({}, fields)) : []),
-    ...Object.keys(set ?? {}),
+    ...Object.keys({ ...set, ...filled }),
     ...(cleared ?? []),
     ...(contested ?? []),
+    ...(changed ?? []),
     ...(lost ? pathsOf(lost) : []),
   ]);
   return [...names].sort();

@@ -24,18 +24,13 @@ import { accountIdFrom, deviceKeyFrom, tenantOf } from '../../adapters/ids.ts';
 import { ItemBodies } from '../../adapters/items/bodies.ts';
 import type { ItemRequest, ItemResult } from '../../adapters/items/item-commands.ts';
 import { createKysely } from '../../adapters/postgres/kysely.ts';
+import { allEvents } from '../../api/catalogue.ts';
 import { buildEngine, type Engine, engineProjections } from '../../api/engine.ts';
 import { defaultCollection, defaultFolders } from '../../api/services/default-folders.ts';
-import { conflictEvents } from '../../domain/conflict/events.ts';
 import { decideFolders } from '../../domain/folder/decide.ts';
 import { evolveFolders, type FolderTree, noFolders } from '../../domain/folder/state.ts';
-import { itemEvents } from '../../domain/item/events.ts';
 import type { ItemKind } from '../../domain/item/fields.ts';
-import { mergeEvents } from '../../domain/matching/events.ts';
-import { restorationEvents } from '../../domain/restoration/events.ts';
 import type { AccountId, CollectionId, Instant, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
-import { eventRegistry } from '../../domain/shared/upcast.ts';
-import { syncEvents } from '../../domain/sync/events.ts';
 import type { MassDeleteLimits } from '../../domain/sync/held-back.ts';
 import type { AnyDatabase, Projection } from '../../projections/runner/projection.ts';
 import { ProjectionRunner } from '../../projections/runner/runner.ts';
@@ -82,7 +77,7 @@ export class World {
       log: this.log,
       keys: this.keys,
       clock: this.#now,
-      events: eventRegistry(conflictEvents, itemEvents, mergeEvents, restorationEvents, syncEvents),
+      events: allEvents(),
     });
     this.store = bodies.over(stored);
     this.db = createKysely<AnyDatabase>(options.pool);
