@@ -4,11 +4,11 @@ import { itemSubject } from '../../domain/shared/streams.ts';
 import { ItemLogReader } from '../../projections/item-log/read.ts';
 import { freshDatabase } from '../../test/postgres.ts';
 import { applicationData } from '../../test/world/examples.ts';
+import { type Life, live } from '../../test/world/life.ts';
 import { Phone } from '../../test/world/phone.ts';
 import { World } from '../../test/world/world.ts';
 import type { HistoryEntry } from './entry.ts';
 import { ItemHistories } from './item-history.ts';
-import { type Life, live } from './life.ts';
 
 const kari = 'kari@life.example';
 

@@ -1,13 +1,14 @@
 /** For specs: one contact that lives through all that can happen to an item, on two phones, in the office and here. */
+
+import { commandIdFrom } from '../../adapters/ids.ts';
 import { accountStream, deviceStream } from '../../domain/account/stream.ts';
 import type { DomainEvent } from '../../domain/shared/event.ts';
 import type { AccountId, CollectionId, Instant, ItemId, StreamName, SubjectId } from '../../domain/shared/ids.ts';
 import { accountSubject, itemSubject } from '../../domain/shared/streams.ts';
 import { linkStream } from '../../domain/writeback/events.ts';
-import { contact } from '../../test/world/examples.ts';
-import { Phone } from '../../test/world/phone.ts';
-import type { World } from '../../test/world/world.ts';
-import { commandIdFrom } from '../ids.ts';
+import { contact } from './examples.ts';
+import { Phone } from './phone.ts';
+import type { World } from './world.ts';
 
 export interface Life {
   readonly item: ItemId;
