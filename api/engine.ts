@@ -30,6 +30,7 @@ import type { ItemKind } from '../domain/item/fields.ts';
 import type { Instant, ItemId } from '../domain/shared/ids.ts';
 import { defaultMassDeleteLimits, type MassDeleteLimits } from '../domain/sync/held-back.ts';
 import type { TaskFields } from '../domain/task/fields.ts';
+import { heldBatches } from '../projections/held-batches/project.ts';
 import { itemLog } from '../projections/item-log/project.ts';
 import { itemView } from '../projections/item-view/project.ts';
 import { type ItemView, ItemViewReader } from '../projections/item-view/read.ts';
@@ -56,7 +57,7 @@ export const itemFacts: ItemFacts = (kind, fields) => {
 
 /** The read models of the engine, for the runner. */
 export function engineProjections(keys: KeyRing): Projection[] {
-  return [itemView(keys, itemFacts), syncView(), itemLog()];
+  return [itemView(keys, itemFacts), syncView(), itemLog(), heldBatches()];
 }
 
 interface CommonOptions {

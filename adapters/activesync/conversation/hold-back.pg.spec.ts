@@ -39,6 +39,8 @@ async function given(count: number): Promise<string[]> {
     data: contact({ company: `Nr ${index} AS` }),
   }));
   await phone.sync(contacts, { commands });
+  // Given them anew, it has read the folder up to here.
+  await phone.reset(contacts);
   await phone.pull(contacts);
   await other.pull(contacts);
   return [...phone.folder(contacts).items.keys()];

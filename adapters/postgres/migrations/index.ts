@@ -2,6 +2,7 @@
 import { accountsMigration } from '../../../projections/accounts/table.ts';
 import { devicesMigration } from '../../../projections/devices/table.ts';
 import { foldersMigration } from '../../../projections/folders/table.ts';
+import { heldBatchesMigration } from '../../../projections/held-batches/table.ts';
 import { itemLogMigration } from '../../../projections/item-log/table.ts';
 import { itemViewMigration } from '../../../projections/item-view/table.ts';
 import { officeBaselineMigration } from '../../../projections/office-baseline/table.ts';
@@ -30,4 +31,5 @@ export const migrations: readonly NamedMigration[] = [
   officeBaselineMigration,
   writeBackMigration,
   itemLogMigration,
+  heldBatchesMigration,
 ];

@@ -5,6 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import type { FolderTree } from '../../../../domain/folder/state.ts';
 import type { CollectionId, DeviceKey } from '../../../../domain/shared/ids.ts';
+import { deviceTopic } from '../../../../projections/devices/project.ts';
 import { exchange } from '../../conversation/exchange.ts';
 import type { ExchangeResult } from '../../conversation/terms.ts';
 import type { SyncDeps } from '../../deps.ts';
@@ -68,10 +69,12 @@ async function park(
   request: SyncRequest,
 ): Promise<CommandAnswer> {
   const deadlineMs = Date.now() + request.waitSeconds * 1000;
-  const topics = request.collections.flatMap(({ collectionId }) => {
+  const folders = request.collections.flatMap(({ collectionId }) => {
     const folder = tree.get(collectionId as CollectionId);
     return folder ? [itemsOf(folder)] : [];
   });
+  // What was decided for the device alone moves no folder.
+  const topics = [...folders, deviceTopic(session.device)];
   for (;;) {
     const remainingMs = deadlineMs - Date.now();
     if (remainingMs <= 0) return { kind: 'empty' };
