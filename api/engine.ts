@@ -28,6 +28,7 @@ import type { AppointmentFields } from '../domain/appointment/fields.ts';
 import { lastEnd } from '../domain/appointment/recurrence.ts';
 import type { ItemKind } from '../domain/item/fields.ts';
 import type { Instant, ItemId } from '../domain/shared/ids.ts';
+import { parseSyncStream } from '../domain/shared/streams.ts';
 import { defaultMassDeleteLimits, type MassDeleteLimits } from '../domain/sync/held-back.ts';
 import type { TaskFields } from '../domain/task/fields.ts';
 import { heldBatches } from '../projections/held-batches/project.ts';
@@ -72,6 +73,7 @@ interface CommonOptions {
   readonly classes?: Readonly<Record<ItemKind, ItemClass>>;
   /** What a device may delete at once; the defaults unless told. */
   readonly massDeletes?: MassDeleteLimits;
+  readonly kin?: SyncDeps['kin'];
   readonly onUnknownKey?: SyncDeps['onUnknownKey'];
   readonly onWithheld?: (id: ConversationId, item: ItemId, reason: string) => void;
 }
@@ -122,6 +124,13 @@ export function buildEngine(options: EngineOptions): Engine {
 export function assembleEngine(parts: EngineParts): Engine {
   const { store, items, itemView, syncView, progress, bodies, openRows, folders, now, classes = itemClasses } = parts;
   const conversations = new ConversationStore({ store, view: syncView, runner: progress });
+  // Heard before those who wait are woken: they look into this memory.
+  const resets = progress.projected.subscribe(({ events }) => {
+    for (const { tenant, type, stream, revision } of events) {
+      const name = type === 'SyncReset' ? parseSyncStream(stream) : undefined;
+      if (name) conversations.heard(tenant, name.device, name.collection, revision);
+    }
+  });
   const heads = new FolderHeads(progress, itemView);
   const massDeletes: MassDeletes = {
     limits: parts.massDeletes ?? defaultMassDeleteLimits,
@@ -144,6 +153,7 @@ export function assembleEngine(parts: EngineParts): Engine {
     nonce: parts.nonce,
     movedSince: (tenant, collection, position) => heads.movedSince(tenant, collection, position),
     folderHead: (tenant, collection) => heads.peek(tenant, collection) ?? heads.head(tenant, collection),
+    ...(parts.kin ? { kin: parts.kin } : {}),
     onUnknownKey: parts.onUnknownKey ?? (() => {}),
     onWithheld: parts.onWithheld ?? (() => {}),
   };
@@ -155,6 +165,9 @@ export function assembleEngine(parts: EngineParts): Engine {
     heads,
     deps,
     sync: syncHandler(deps),
-    close: () => heads.close(),
+    close: () => {
+      resets.unsubscribe();
+      heads.close();
+    },
   };
 }

@@ -28,6 +28,20 @@ interface TenantLog {
 /** What outlives a log: hand it to the next `memoryEventLog` to reopen it, as after a restart. */
 export type MemoryStorage = Map<TenantId, TenantLog>;
 
+/** The log as it is now, as a backup has it. */
+export function copyOf(storage: MemoryStorage): MemoryStorage {
+  return new Map(
+    [...storage].map(([tenant, { all, streams, ids }]) => [
+      tenant,
+      {
+        all: [...all],
+        streams: new Map([...streams].map(([stream, events]) => [stream, [...events]])),
+        ids: new Map(ids),
+      },
+    ]),
+  );
+}
+
 /** Every call takes effect at once and is atomic over its writes. */
 export function memoryEventLog(storage: MemoryStorage = new Map()): EventLog {
   const commits = new Subject<CommitNotice>();

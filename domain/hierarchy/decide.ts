@@ -5,7 +5,7 @@
  */
 import type { FolderTree } from '../folder/state.ts';
 import type { CollectionId } from '../shared/ids.ts';
-import type { HierarchyEvent } from './events.ts';
+import type { HierarchyCause, HierarchyEvent } from './events.ts';
 import {
   applyChanges,
   evolveHierarchy,
@@ -45,6 +45,7 @@ export interface HierarchyAnswer {
  * @param key null is SyncKey 0.
  * @param earlier what the device knew by the key, from `knownAt`, when `recogniseKey` says `earlier`.
  * @param own what this request itself did, which the device knows already: folded into the answer's key, not told.
+ * @param epochBefore what a conversation that begins now goes on from: in a restored log it may have had epochs before.
  * Null for a key that was never issued.
  */
 export function answerHierarchy(
@@ -53,11 +54,12 @@ export function answerHierarchy(
   tree: FolderTree,
   earlier: KnownFolders | null,
   own?: HierarchyChanges,
+  epochBefore = 0,
 ): HierarchyAnswer | null {
-  if (!key) return begin(state, tree);
+  if (!key) return begin(state, tree, epochBefore);
   const recognised = recogniseKey(state, key);
   if (!state || recognised === 'unknown') return null;
-  if (recognised === 'earlier') return earlier && resume(state, tree, earlier, own);
+  if (recognised === 'earlier') return earlier && resumeHierarchy(state.epoch + 1, 'earlierKey', tree, earlier, own);
   const isNext = recognised === 'next' && state.offer !== null;
   const known = isNext && state.offer ? applyChanges(state.known, state.offer) : state.known;
   const changes = own ?? differenceOf(known, tree);
@@ -69,14 +71,14 @@ export function answerHierarchy(
 }
 
 /** SyncKey 0: the whole hierarchy. Asked twice, because the first answer was lost, it is the same answer. */
-function begin(state: HierarchyState | null, tree: FolderTree): HierarchyAnswer {
+function begin(state: HierarchyState | null, tree: FolderTree, epochBefore: number): HierarchyAnswer {
   const known: KnownFolders = new Map();
   const changes = differenceOf(known, tree);
   const isAskedAgain = state?.cause === 'syncKeyZero' && state.acknowledged === 1 && state.offer !== null;
   if (isAskedAgain && state.offer && sameChanges(changes, state.offer)) {
     return { events: [], key: { epoch: state.epoch, counter: state.offer.key }, changes, known };
   }
-  const epoch = (state?.epoch ?? 0) + 1;
+  const epoch = (state?.epoch ?? epochBefore) + 1;
   const reset: HierarchyEvent = {
     type: 'HierarchyReset',
     version: 1,
@@ -86,19 +88,19 @@ function begin(state: HierarchyState | null, tree: FolderTree): HierarchyAnswer 
   return { events: [reset, ...answer.events], key: answer.key, changes, known };
 }
 
-/** A key from further back: what it stood for begins a new epoch. */
-function resume(
-  state: HierarchyState,
+/** A key that is none of the two living ones: what it stood for begins a new epoch. */
+export function resumeHierarchy(
+  epoch: number,
+  cause: HierarchyCause,
   tree: FolderTree,
   known: KnownFolders,
   own: HierarchyChanges | undefined,
 ): HierarchyAnswer {
-  const epoch = state.epoch + 1;
   const stored = [...known.values()].map(toStored);
   const reset: HierarchyEvent = {
     type: 'HierarchyReset',
     version: 1,
-    data: { epoch, cause: 'earlierKey', known: stored },
+    data: { epoch, cause, known: stored },
   };
   const changes = own ?? differenceOf(known, tree);
   if (isEmpty(changes)) return { events: [reset], key: { epoch, counter: 1 }, changes, known };

@@ -74,6 +74,11 @@ export function applyChanges(known: KnownFolders, { shown, gone }: HierarchyChan
   return next;
 }
 
+/** The same folders, with nothing said of what they are called: all of them are told anew. */
+export function withoutNames(known: KnownFolders): KnownFolders {
+  return new Map([...known].map(([collection, folder]) => [collection, { ...folder, displayName: '' }]));
+}
+
 function acknowledge(state: HierarchyState): HierarchyState {
   return state.offer ? { ...state, acknowledged: state.offer.key, known: offeredFolders(state), offer: null } : state;
 }

@@ -1,7 +1,7 @@
 /** New epochs that begin with something held. */
 import type { DomainEvent } from '../shared/event.ts';
 import type { ItemId } from '../shared/ids.ts';
-import { type SyncEventData, syncEvent } from './events.ts';
+import { type SyncEventData, syncEvent, unsureHash } from './events.ts';
 import type { ConversationState, Held } from './state.ts';
 
 /** Holdings that one event carries; more go into further events. */
@@ -32,9 +32,16 @@ export function perhapsHeld(state: ConversationState, acknowledged: ReadonlyMap<
   return contentUnknown(all);
 }
 
-/** The same items, with nothing said of their content. */
+/** The same items, with nothing said of their content; those that are perhaps not held at all remain so. */
 export function contentUnknown(held: ReadonlyMap<ItemId, Held>): Map<ItemId, Held> {
-  return new Map([...held].map(([item, { version }]) => [item, { version, hash: '' }]));
+  return new Map(
+    [...held].map(([item, { version, hash }]) => [item, { version, hash: hash === unsureHash ? hash : '' }]),
+  );
+}
+
+/** Whether the device holds the item in a state that nobody vouches for, or perhaps not at all. */
+export function isVague({ hash }: Held): boolean {
+  return hash === '' || hash === unsureHash;
 }
 
 /** Epochs of a restored log are counted from here, in steps of ten seconds. */

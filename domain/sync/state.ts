@@ -30,6 +30,8 @@ export interface ConversationState {
   readonly renewedFrom?: number;
   /** The epoch of the last restored log: keys of those before may have been issued in what was lost. */
   readonly restoredFrom?: number;
+  /** The device may hold items that the restored log does not know. */
+  readonly holdsLost?: true;
   /** The highest key issued in this epoch. */
   readonly issued: number;
   readonly acknowledged: number;
@@ -116,10 +118,12 @@ function reset(before: ConversationState | null, data: SyncEventData['SyncReset'
   // A device that is given everything anew is given these too. Any other goes on having its way with them.
   const heldBack = cause === 'syncKeyZero' || cause === 'resync' ? undefined : before?.heldBack;
   const began = data.at ?? (cause === 'syncKeyZero' ? undefined : before?.began);
+  const holdsLost = cause === 'restored' || (cause !== 'syncKeyZero' && before?.holdsLost === true);
   return {
     state: {
       epoch,
       cause,
+      ...(holdsLost ? { holdsLost } : {}),
       ...(renewedFrom === undefined ? {} : { renewedFrom }),
       ...(restoredFrom === undefined ? {} : { restoredFrom }),
       issued: 1,

@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
-import type { CollectionId, DeviceKey, ItemId, StreamName } from '../../domain/shared/ids.ts';
+import type { CollectionId, DeviceKey, ItemId, Position, StreamName } from '../../domain/shared/ids.ts';
 import { parseSyncStream } from '../../domain/shared/streams.ts';
+import type { SyncEventData } from '../../domain/sync/events.ts';
 import { type ConversationState, evolve, type Held } from '../../domain/sync/state.ts';
+import { deviceTopic } from '../devices/project.ts';
 import type { Page, Projection } from '../runner/projection.ts';
 import { type SyncConversationTable, syncMigration } from './table.ts';
 
@@ -72,6 +74,14 @@ export function syncView(): Projection {
         for (const item of held.remove) conversation.held.set(item, null);
         for (const [item, known] of held.set) conversation.held.set(item, known);
       }
+      // Who asks for a resync from our side has the device look at once.
+      const touched = new Map<string, readonly Position[]>();
+      for (const { stream, type, data, position } of events) {
+        const device = type === 'SyncReset' ? conversations.get(stream)?.device : undefined;
+        if (device && (data as SyncEventData['SyncReset']).cause === 'resync') {
+          touched.set(deviceTopic(device), [position]);
+        }
+      }
       writeHeld(page, [...conversations.values()]);
       writeStates(page, [...conversations.values()]);
       page.written(() => {
@@ -79,7 +89,7 @@ export function syncView(): Projection {
           if (state) folded.set(`${tenant}/${stream}`, { state, revision });
         }
       });
-      return undefined;
+      return touched.size > 0 ? touched : undefined;
     },
   };
 }

@@ -67,6 +67,18 @@ export class Phone {
     this.session = session;
   }
 
+  /** This phone as it is now before another server, or a phone of another DeviceId made from its backup. */
+  copy(world: World = this.world, session: Session = this.session): Phone {
+    const copy = new Phone(world, session);
+    for (const [collection, { key, items }] of this.folders) {
+      const folder = copy.folder(collection);
+      folder.key = key;
+      for (const [item, data] of items) folder.items.set(item, data);
+    }
+    copy.#clientIds = this.#clientIds;
+    return copy;
+  }
+
   folder(collection: string): PhoneFolder {
     let folder = this.folders.get(collection);
     if (!folder) this.folders.set(collection, (folder = new PhoneFolder()));

@@ -25,7 +25,7 @@ import { ItemBodies } from '../../adapters/items/bodies.ts';
 import type { ItemRequest, ItemResult } from '../../adapters/items/item-commands.ts';
 import { createKysely } from '../../adapters/postgres/kysely.ts';
 import { allEvents } from '../../api/catalogue.ts';
-import { buildEngine, type Engine, engineProjections } from '../../api/engine.ts';
+import { buildEngine, type Engine, type EngineOptions, engineProjections } from '../../api/engine.ts';
 import { defaultCollection, defaultFolders } from '../../api/services/default-folders.ts';
 import { decideFolders } from '../../domain/folder/decide.ts';
 import { evolveFolders, type FolderTree, noFolders } from '../../domain/folder/state.ts';
@@ -44,6 +44,7 @@ export interface WorldOptions {
   readonly log?: EventLog;
   readonly blobs?: BlobStore;
   readonly keys?: KeyRing;
+  readonly kin?: EngineOptions['kin'];
   readonly classes?: Readonly<Record<ItemKind, ItemClass>>;
   readonly massDeletes?: MassDeleteLimits;
   /** Milliseconds since 1970; the system's clock unless told. */
@@ -101,6 +102,7 @@ export class World {
       },
       syncKeySecret: new Uint8Array(32).fill(9),
       now: this.#now,
+      ...(options.kin ? { kin: options.kin } : {}),
       ...(options.classes ? { classes: options.classes } : {}),
       ...(options.massDeletes ? { massDeletes: options.massDeletes } : {}),
       onUnknownKey: ({ device, collection }) => this.forged.push(`${device}/${collection}`),

@@ -6,7 +6,7 @@
 import type { Fields } from '../../../domain/item/fields.ts';
 import type { CollectionId, ItemId, Position } from '../../../domain/shared/ids.ts';
 import type { Standpoint } from '../../../domain/sync/decide.ts';
-import type { Cursor, Holding } from '../../../domain/sync/events.ts';
+import { type Cursor, type Holding, unsureHash } from '../../../domain/sync/events.ts';
 import { anyConfig, type Held } from '../../../domain/sync/state.ts';
 import type { ItemRow, ItemView } from '../../../projections/item-view/read.ts';
 import type { Fragment } from '../wbxml/writer.port.ts';
@@ -117,6 +117,8 @@ async function fullDifference(deps: ChangesDeps, query: ChangesQuery, collector:
     const rows = await view.byItems(tenant, query.collection, items);
     if ((await collect(deps, query, collector, rows, held)) < rows.length) return collector.result(rest, true);
   }
+  // What was taken away because nobody knew whether it is held comes back in the next answer.
+  if (collector.tookUnsure) return collector.result(rest, true);
   return collector.result({ position: position as Position, config: configOf(query) }, false);
 }
 
@@ -166,6 +168,7 @@ function isOutdated(query: ChangesQuery, row: { item: ItemId; version: number })
 /** Gathers commands up to the window. */
 class Collector {
   readonly commands: ServerCommand[] = [];
+  tookUnsure = false;
   readonly #ops: Holding[] = [];
   readonly #withheld: { item: ItemId; reason: string }[] = [];
   readonly #query: ChangesQuery;
@@ -191,6 +194,11 @@ class Collector {
   /** False when the window is full; the row was then not dealt with. */
   take(row: ItemRow, known: Held | undefined, fields: Fields | undefined): boolean {
     if (this.#taken.has(row.item)) return true;
+    if (known?.hash === unsureHash && !this.#query.stale.has(row.item)) {
+      // Clients ignore the Delete of what they do not hold, but hold twice what they are sent twice as an Add.
+      this.tookUnsure = true;
+      return this.drop(row.item, 'delete');
+    }
     if (!this.#query.filter.passes(row) || (!fields && this.mayDiffer(row, known))) {
       if (!known) return this.#settle(row.item);
       return this.drop(row.item, row.deleted || this.#query.filter.passes(row) ? 'delete' : 'softDelete');

@@ -4,7 +4,15 @@
  */
 import type { Folder } from '../../../domain/folder/state.ts';
 import type { Fields } from '../../../domain/item/fields.ts';
-import type { CollectionId, CommandId, Instant, ItemId, Position, TenantId } from '../../../domain/shared/ids.ts';
+import type {
+  CollectionId,
+  CommandId,
+  DeviceKey,
+  Instant,
+  ItemId,
+  Position,
+  TenantId,
+} from '../../../domain/shared/ids.ts';
 import type { Standpoint } from '../../../domain/sync/decide.ts';
 import type { HeldCommand, Holding, SyncEventData, SyncOptions } from '../../../domain/sync/events.ts';
 import type { Held } from '../../../domain/sync/state.ts';
@@ -66,6 +74,8 @@ export interface CommandsInput {
   readonly standpoint: Standpoint;
   readonly renderer: Renderer;
   readonly keyName: string;
+  /** Whom the key was issued to: this device, or its former self. */
+  readonly author: DeviceKey;
   readonly conflict: SyncOptions['conflict'];
   readonly supported: readonly number[] | null;
   readonly bodyPreferences: SyncOptions['bodyPreferences'];

@@ -19,7 +19,7 @@ import { planCommands } from './plan-commands.ts';
 import { Renderer } from './renderer.ts';
 import { execute, settleAll } from './settle-commands.ts';
 import { type ConversationId, ViewBehind } from './store.ts';
-import { takeUp } from './take-up.ts';
+import { nextEpoch, takeUp } from './take-up.ts';
 import { type ExchangeDeps, type ExchangeRequest, type ExchangeResult, failed, keyText, metaOf } from './terms.ts';
 
 const attemptsMax = 4;
@@ -73,7 +73,7 @@ async function begin(
     isDeepStrictEqual(state.supported, supported) &&
     (request.options === undefined || isDeepStrictEqual(state.options, request.options));
   // Asked again before the first key was used: the answer was lost, or never will be read.
-  const epoch = isFresh ? state.epoch : (state?.epoch ?? 0) + 1;
+  const epoch = isFresh ? state.epoch : await nextEpoch(deps, id, conversation);
   if (!isFresh) {
     const event = syncEvent('SyncReset', {
       epoch,
@@ -104,10 +104,10 @@ async function goOn(
   id: ConversationId,
   request: ExchangeRequest,
 ): Promise<ExchangeResult | null> {
-  const begun = await takeUp(deps, session, id, request.syncKey);
+  const begun = await takeUp(deps, session, folder, id, request.syncKey);
   if (begun.kind === 'overtaken') return null;
   if (begun.kind === 'unknown') return failed(syncStatus.invalidSyncKey, '0');
-  const { conversation, standpoint, keyName } = begun;
+  const { conversation, standpoint, keyName, author } = begun;
   const state = conversation.state as ConversationState;
   const options = request.options ?? state.options;
   const renderer = new Renderer(deps.classOf(folder.kind), session, options, folder.owner !== undefined);
@@ -120,6 +120,7 @@ async function goOn(
     renderer,
     // The key a command came with is part of what makes it itself: the same one again is a repeat.
     keyName,
+    author,
     conflict: ruleUnder(session.conflictPolicy, options.conflict),
     supported: state.supported,
     // Those under which the device was given what it changes now.

@@ -14,6 +14,7 @@ import type { BodyPreference, ParseContext } from '../classes/port.ts';
 import { actorOf, causeOf, itemsOf, ownerOf } from '../session.ts';
 import { syncStatus } from '../status.ts';
 import { encodeTree } from '../wbxml/writer.ts';
+import { adoptable, adoption } from './adopt.ts';
 import type { ClientCommand, CommandPlan, CommandsDeps, CommandsInput, Planned } from './commands.ts';
 
 export async function planCommands(deps: CommandsDeps, input: CommandsInput): Promise<CommandPlan> {
@@ -24,7 +25,8 @@ export async function planCommands(deps: CommandsDeps, input: CommandsInput): Pr
   const found = await deps.view.byItems(input.id.tenant, itemsOf(input.folder), [...new Set(spoken)]);
   const rows = new Map(found.map((row) => [row.item, row]));
   const counts = new Map<string, number>();
-  const planned = commands.map((command) => plan(deps, input, command, held, rows, counts));
+  const lost = await adoptable(deps, input, rows);
+  const planned = commands.map((command) => plan(deps, input, command, held, rows, lost, counts));
   return { planned, requests: planned.flatMap(({ request }) => (request ? [request] : [])), held, rows };
 }
 
@@ -48,6 +50,7 @@ function plan(
   command: ClientCommand,
   held: ReadonlyMap<ItemId, Held>,
   rows: ReadonlyMap<ItemId, ItemRow>,
+  lost: ReadonlySet<ItemId>,
   counts: Map<string, number>,
 ): Planned {
   if (command.do === 'fetch') return { command };
@@ -59,14 +62,15 @@ function plan(
     command,
     response: { do: command.do, status, item, ...(instanceId ? { instanceId } : {}) },
   });
-  if (!row) return command.do === 'delete' ? { command } : answer(syncStatus.objectNotFound);
+  if (!row && command.do === 'delete') return { command };
+  if (!row && !lost.has(item)) return answer(syncStatus.objectNotFound);
   if (input.folder.access !== 'write') return answer(syncStatus.conflict);
   const content = command.do === 'change' && command.data ? digest(encodeTree(command.data)) : '';
   const parts = [command.do, item, instanceId ?? '', content];
-  const claimedAt =
-    command.do === 'change' && command.data ? deps.classOf(row.kind).claimedAt?.(command.data) : undefined;
-  const made = change(deps, input, command, known);
-  return { command, request: requestFor(deps, input, row.kind, item, parts, made, claimedAt) };
+  const kind = row?.kind ?? input.folder.kind;
+  const claimedAt = command.do === 'change' && command.data ? deps.classOf(kind).claimedAt?.(command.data) : undefined;
+  const made = row ? change(deps, input, command, known) : adopt(deps, input, command);
+  return { command, request: requestFor(deps, input, kind, item, parts, made, claimedAt) };
 }
 
 function planAdd(
@@ -101,6 +105,17 @@ function planAdd(
       command: { do: 'add', kind: folder.kind, owner: ownerOf(folder, session), collection: itemsOf(folder), fields },
     },
   };
+}
+
+function adopt(
+  deps: CommandsDeps,
+  input: CommandsInput,
+  command: ClientCommand & { do: 'change' | 'delete' },
+): ItemRequest['command'] {
+  const { folder, session } = input;
+  const place = { kind: folder.kind, owner: ownerOf(folder, session), collection: itemsOf(folder) };
+  const data = command.do === 'change' ? command.data : undefined;
+  return adoption(deps.classOf(folder.kind), parseContext(input, 'add'), data, place);
 }
 
 /** The command is made from the fields that the device knew, so it is made when the item's history is at hand. */
@@ -173,7 +188,7 @@ function requestFor(
 }
 
 function commandId(deps: CommandsDeps, input: CommandsInput, parts: readonly string[]): CommandId {
-  return deps.commandId(['phone', input.id.device, input.id.collection, input.keyName, ...parts]);
+  return deps.commandId(['phone', input.author, input.id.collection, input.keyName, ...parts]);
 }
 
 function keyedCause({ session, keyName }: CommandsInput, command: string, claimedAt: Instant | undefined): Cause {

@@ -4,7 +4,13 @@
  * the restored log issues by the same number.
  */
 import type { HierarchyEvent } from '../../../domain/hierarchy/events.ts';
-import { evolveHierarchy, type HierarchyState, offeredFolders, toStored } from '../../../domain/hierarchy/state.ts';
+import {
+  evolveHierarchy,
+  type HierarchyState,
+  offeredFolders,
+  toStored,
+  withoutNames,
+} from '../../../domain/hierarchy/state.ts';
 import { restorationStream, restorationSubject } from '../../../domain/restoration/events.ts';
 import type { DomainEvent, EventMeta } from '../../../domain/shared/event.ts';
 import type {
@@ -133,9 +139,8 @@ function hierarchyRaised(events: readonly RecordedEvent[], epoch: number): reado
   let state: HierarchyState | null = null;
   for (const event of events) state = evolveHierarchy(state, event as unknown as HierarchyEvent);
   if (!state) return [];
-  const known = [...state.known.values(), ...offeredFolders(state).values()];
-  const unnamed = new Map(known.map((folder) => [folder.collection, toStored({ ...folder, displayName: '' })]));
+  const known = withoutNames(new Map([...state.known, ...offeredFolders(state)]));
   const raised = Math.max(epoch, state.epoch + 1);
-  const data = { epoch: raised, cause: 'restored' as const, known: [...unnamed.values()] };
+  const data = { epoch: raised, cause: 'restored' as const, known: [...known.values()].map(toStored) };
   return [{ type: 'HierarchyReset', version: 1, data }];
 }

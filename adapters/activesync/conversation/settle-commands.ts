@@ -3,6 +3,7 @@ import type { ItemCommand, PastEvent } from '../../../domain/item/decide.ts';
 import { fold, type ItemState } from '../../../domain/item/state.ts';
 import type { ItemId } from '../../../domain/shared/ids.ts';
 import type { HoldingOp } from '../../../domain/sync/events.ts';
+import { isVague } from '../../../domain/sync/resets.ts';
 import type { Held } from '../../../domain/sync/state.ts';
 import type { ItemRow } from '../../../projections/item-view/read.ts';
 import type { ItemRequest, ItemResult } from '../../items/item-commands.ts';
@@ -140,7 +141,12 @@ function settle(
     return;
   }
   const { version, hash } = rendering(input, state);
-  note(known ? 'change' : 'add', version, hash);
+  // Of what the device held in a state that nobody vouches for it may have told a part only.
+  const { cause } = input.conversation.state ?? {};
+  const beganHolding = cause !== undefined && cause !== 'syncKeyZero';
+  const isToSend = beganHolding && known !== undefined && isVague(known) && hash !== '';
+  note(known ? 'change' : 'add', version, isToSend ? '' : hash);
+  if (isToSend) out.ops.push([item, 'stale', 0, '']);
 }
 
 /** For the device it is done; what it has emptied it holds as something that no rendering is. */

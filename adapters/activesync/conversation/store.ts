@@ -3,6 +3,7 @@
  * exchanges. Memory is only a short cut: every append names the revision it continues, so a stale memory is noticed.
  */
 import { LRUCache } from 'lru-cache';
+import { type RestorationEvent, restorationStream } from '../../../domain/restoration/events.ts';
 import type { DomainEvent, EventMeta } from '../../../domain/shared/event.ts';
 import type { AccountId, CollectionId, DeviceKey, ItemId, Position, TenantId } from '../../../domain/shared/ids.ts';
 import { accountSubject, syncStream } from '../../../domain/shared/streams.ts';
@@ -53,6 +54,8 @@ export class ConversationStore {
   readonly #options: ConversationStoreOptions;
   readonly #cache: LRUCache<string, Conversation>;
   readonly #locks = new Map<string, Promise<unknown>>();
+  /** A log is restored while nobody serves it, so what was read once holds. */
+  readonly #restored = new LRUCache<TenantId, Promise<number | undefined>>({ max: 10_000 });
 
   constructor(options: ConversationStoreOptions) {
     this.#options = options;
@@ -90,6 +93,13 @@ export class ConversationStore {
   /** The log's position that a look at the conversation and at the read models shows now. */
   reached(id: ConversationId, conversation: Conversation): Position {
     return Math.max(this.#options.runner.position(id.tenant), conversation.position) as Position;
+  }
+
+  /** For whoever heard of events of conversations that may be another's: what is older in memory is looked up anew. */
+  heard(tenant: TenantId, device: DeviceKey, collection: CollectionId, revision: number): void {
+    const name = `${tenant}/${device}/${collection}`;
+    const cached = this.#cache.peek(name);
+    if (cached && cached.head.revision < revision) this.#cache.delete(name);
   }
 
   cached(id: ConversationId): Conversation | undefined {
@@ -185,6 +195,20 @@ export class ConversationStore {
       page.events.filter((event) => event.type !== 'Forgotten'),
       key,
     );
+  }
+
+  /** The epoch from which conversations go on since the tenant's log was last restored; undefined when it never was. */
+  async restoredFrom(tenant: TenantId): Promise<number | undefined> {
+    let found = this.#restored.get(tenant);
+    if (!found) {
+      found = this.#options.store.load(tenant, restorationStream).then(({ events }) => {
+        const last = events.findLast(({ type }) => type === 'LogRestored') as RestorationEvent | undefined;
+        return last?.data.epoch;
+      });
+      this.#restored.set(tenant, found);
+      found.catch(() => this.#restored.delete(tenant));
+    }
+    return await found;
   }
 
   async #settled(id: ConversationId, conversation: Conversation): Promise<void> {

@@ -1,10 +1,12 @@
 /** From which standpoint a device goes on: which of its keys it came with, and what that key stands for. */
-import type { ItemId } from '../../../domain/shared/ids.ts';
+import type { Folder } from '../../../domain/folder/state.ts';
+import type { DeviceKey } from '../../../domain/shared/ids.ts';
 import { recognise, type Standpoint, standpoint as standpointOf } from '../../../domain/sync/decide.ts';
 import { parseKey } from '../../../domain/sync/key.ts';
 import { resetEvents } from '../../../domain/sync/resets.ts';
-import type { ConversationState, Held } from '../../../domain/sync/state.ts';
+import type { ConversationState } from '../../../domain/sync/state.ts';
 import type { Session } from '../session.ts';
+import { type Past, pastOf, pastOfFormer } from './past.ts';
 import type { Conversation, ConversationId } from './store.ts';
 import { type ExchangeDeps, metaOf } from './terms.ts';
 
@@ -13,9 +15,10 @@ export interface TakenUp {
   readonly kind: 'takenUp';
   readonly conversation: Conversation;
   readonly standpoint: Standpoint;
-  /** The key as `epoch.counter`: part of what makes a command of this device itself. */
+  /** The key as `epoch.counter`, and whom it was issued to: parts of what makes a command of this device itself. */
   readonly keyName: string;
-  /** The key was from further back, and a new epoch began with it. */
+  readonly author: DeviceKey;
+  /** The key was none of the two living ones, and a new epoch began with it. */
   readonly isNewEpoch: boolean;
 }
 
@@ -26,54 +29,60 @@ export type TakeUp = TakenUp | { readonly kind: 'unknown' } | { readonly kind: '
 export async function takeUp(
   deps: ExchangeDeps,
   session: Session,
+  folder: Folder,
   id: ConversationId,
   syncKey: string,
 ): Promise<TakeUp> {
   const key = parseKey(syncKey, deps.keyChecks.of(id));
   await deps.conversations.caughtUp(id);
-  let conversation = await deps.conversations.load(id);
-  const recognised = key ? recognise(conversation.state, key) : 'unknown';
+  const conversation = await deps.conversations.load(id);
+  const { state } = conversation;
+  const recognised = key ? recognise(state, key) : 'unknown';
   const keyName = key ? `${key.epoch}.${key.counter}` : '';
   session.trace?.took(keyName, recognised, conversation.head.revision, deps.conversations.reached(id, conversation));
-  const then = key && recognised === 'earlier' ? await deps.conversations.heldAt(id, key) : null;
-  if (!key || recognised === 'unknown' || (recognised === 'earlier' && !then)) {
+  if (state && (recognised === 'next' || recognised === 'repeat')) {
+    const standpoint = standpointOf(state, recognised);
+    return { kind: 'takenUp', conversation, standpoint, keyName, author: id.device, isNewEpoch: false };
+  }
+  const past = key
+    ? await pastOf(deps, id, folder, state, key)
+    : await pastOfFormer(deps, session, id, folder, syncKey);
+  if (!past) {
     deps.onUnknownKey(id, key ? 'ahead' : 'forged');
     return { kind: 'unknown' };
   }
-  if (then) {
-    const taken = await takeUpEarlier(deps, session, id, conversation, then);
-    if (taken === null) return { kind: 'overtaken' };
-    conversation = taken;
-  }
+  const begun = await begin(deps, session, id, conversation, past);
+  if (!begun) return { kind: 'overtaken' };
   return {
     kind: 'takenUp',
-    conversation,
-    standpoint: standpointOf(conversation.state as ConversationState, recognised === 'next' ? 'next' : 'repeat'),
-    keyName,
-    isNewEpoch: recognised === 'earlier',
+    conversation: begun,
+    standpoint: standpointOf(begun.state as ConversationState, 'repeat'),
+    keyName: `${past.key.epoch}.${past.key.counter}`,
+    author: past.author,
+    isNewEpoch: true,
   };
 }
 
-/** A key from further back: what it stood for becomes the beginning of a new epoch. Null when overtaken. */
-async function takeUpEarlier(
+/** What the key stood for becomes the beginning of a new epoch. Null when overtaken. */
+async function begin(
   deps: ExchangeDeps,
   session: Session,
   id: ConversationId,
   conversation: Conversation,
-  then: { held: Map<ItemId, Held>; state: ConversationState },
+  { cause, held, supported, options, author }: Past,
 ): Promise<Conversation | null> {
-  // What must be sent anew is held as something that no rendering is, so that the difference finds it.
-  const stale = new Set(then.state.stale);
-  const known = new Map(
-    [...then.held].map(([item, held]) => [item, stale.has(item) ? { ...held, hash: '' } : held] as const),
-  );
-  const epoch = (conversation.state as ConversationState).epoch + 1;
-  const { supported, options } = then.state;
-  const events = resetEvents({ epoch, cause: 'earlierKey', supported, options }, known);
-  return await deps.conversations.append(
-    id,
-    conversation,
-    events,
-    metaOf(deps, session, id, conversation, ['earlier', String(epoch)]),
-  );
+  if (author !== id.device) await deps.kin?.succeed(session, author);
+  const epoch = await nextEpoch(deps, id, conversation);
+  const reset = { epoch, cause, supported, ...(options ? { options } : {}) };
+  const meta = metaOf(deps, session, id, conversation, [cause, String(epoch)]);
+  return await deps.conversations.append(id, conversation, resetEvents(reset, held), meta);
+}
+
+/** In a restored log a conversation that it knows nothing of may have had any epoch up to the restored one. */
+export async function nextEpoch(
+  deps: Pick<ExchangeDeps, 'conversations'>,
+  { tenant }: ConversationId,
+  { state }: Conversation,
+): Promise<number> {
+  return (state ? state.epoch : ((await deps.conversations.restoredFrom(tenant)) ?? 0)) + 1;
 }

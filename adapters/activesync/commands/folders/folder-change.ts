@@ -21,6 +21,7 @@ import { Writer } from '../../wbxml/writer.ts';
 import { removeItems } from '../remove-items.ts';
 import { converse, type FolderDeps } from './folder-sync.ts';
 import type { HierarchyStore } from './hierarchy-store.ts';
+import { pastFolders } from './past-folders.ts';
 import { hasClass } from './shown.ts';
 
 type ChangeName = 'FolderCreate' | 'FolderUpdate' | 'FolderDelete';
@@ -112,10 +113,10 @@ async function isIssued(
   syncKey: string,
 ): Promise<boolean> {
   const key = parseKey(syncKey, deps.keyChecks.of({ device: session.device, collection: 'hierarchy' }));
-  if (!key) return false;
-  if (recogniseKey((await hierarchies.load(session)).state, key) !== 'unknown') return true;
+  if (key && recogniseKey((await hierarchies.load(session)).state, key) !== 'unknown') return true;
   hierarchies.forget(session);
-  return recogniseKey((await hierarchies.load(session)).state, key) !== 'unknown';
+  if (key && recogniseKey((await hierarchies.load(session)).state, key) !== 'unknown') return true;
+  return (await pastFolders(deps, hierarchies, session, syncKey)) !== null;
 }
 
 /** The key and what is asked are what the request is: the same again is a repeat, and is answered as at first. */

@@ -1,8 +1,14 @@
 /** FolderSync: MS-ASCMD 2.2.1.5. */
 
 import type { FolderTree } from '../../../../domain/folder/state.ts';
-import { answerHierarchy, type HierarchyAnswer, recogniseKey } from '../../../../domain/hierarchy/decide.ts';
-import type { HierarchyChanges, KnownFolders } from '../../../../domain/hierarchy/state.ts';
+import {
+  answerHierarchy,
+  type HierarchyAnswer,
+  type HierarchyKey,
+  recogniseKey,
+  resumeHierarchy,
+} from '../../../../domain/hierarchy/decide.ts';
+import type { HierarchyChanges, HierarchyState, KnownFolders } from '../../../../domain/hierarchy/state.ts';
 import { formatKey, parseKey } from '../../../../domain/sync/key.ts';
 import type { ActiveSyncDeps } from '../../deps.ts';
 import { statusAnswer } from '../../http/command-status.ts';
@@ -14,11 +20,12 @@ import { FolderHierarchy } from '../../wbxml/code-pages/index.ts';
 import { textOf } from '../../wbxml/element.ts';
 import { Writer } from '../../wbxml/writer.ts';
 import type { HierarchyStore } from './hierarchy-store.ts';
+import { type PastDeps, pastFolders } from './past-folders.ts';
 import { shownFolders } from './shown.ts';
 
 export type FolderDeps = Pick<
   ActiveSyncDeps,
-  'folders' | 'keyChecks' | 'commandId' | 'nonce' | 'now' | 'items' | 'view' | 'settled'
+  'folders' | 'keyChecks' | 'commandId' | 'nonce' | 'now' | 'items' | 'view' | 'settled' | 'conversations' | 'kin'
 >;
 
 const attemptsMax = 4;
@@ -47,7 +54,7 @@ export interface Conversed {
 
 /** One answer in the device's conversation about its folders. `own`: as in `answerHierarchy`. */
 export async function converse(
-  deps: Pick<FolderDeps, 'keyChecks' | 'commandId' | 'nonce' | 'now'>,
+  deps: PastDeps & Pick<FolderDeps, 'commandId' | 'nonce' | 'now'>,
   hierarchies: HierarchyStore,
   session: Session,
   syncKey: string,
@@ -56,13 +63,10 @@ export async function converse(
 ): Promise<Conversed | 'forged' | 'contended'> {
   const check = deps.keyChecks.of({ device: session.device, collection: 'hierarchy' });
   const key = syncKey === '0' ? null : parseKey(syncKey, check);
-  if (key === null && syncKey !== '0') return 'forged';
   const shown = shownFolders(tree, session.version);
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const conversation = await hierarchies.load(session);
-    const isEarlier = key !== null && recogniseKey(conversation.state, key) === 'earlier';
-    const earlier = isEarlier ? await hierarchies.knownAt(session, key) : null;
-    const answer = answerHierarchy(conversation.state, key, shown, earlier, own);
+    const answer = await answerTo(deps, hierarchies, session, conversation.state, syncKey, key, shown, own);
     if (!answer) {
       // Another process may have issued the key since this one last looked.
       if (attempt > 0) return 'forged';
@@ -74,6 +78,26 @@ export async function converse(
     }
   }
   return 'contended';
+}
+
+async function answerTo(
+  deps: PastDeps,
+  hierarchies: HierarchyStore,
+  session: Session,
+  state: HierarchyState | null,
+  syncKey: string,
+  key: HierarchyKey | null,
+  shown: FolderTree,
+  own: HierarchyChanges | undefined,
+): Promise<HierarchyAnswer | null> {
+  const epochBefore = state?.epoch ?? (await deps.conversations?.restoredFrom(session.tenant)) ?? 0;
+  if (syncKey === '0') return answerHierarchy(state, null, shown, null, own, epochBefore);
+  const recognised = key ? recogniseKey(state, key) : 'unknown';
+  if (recognised === 'next' || recognised === 'repeat') return answerHierarchy(state, key, shown, null, own);
+  const past = await pastFolders(deps, hierarchies, session, syncKey);
+  if (!past) return null;
+  if (past.author !== session.device) await deps.kin?.succeed(session, past.author);
+  return resumeHierarchy(epochBefore + 1, past.cause, shown, past.known, own);
 }
 
 function store(

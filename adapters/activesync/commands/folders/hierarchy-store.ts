@@ -11,8 +11,10 @@ import {
   type HierarchyState,
   type KnownFolders,
   offeredFolders,
+  toStored,
+  withoutNames,
 } from '../../../../domain/hierarchy/state.ts';
-import { hierarchyStream } from '../../../../domain/hierarchy/stream.ts';
+import { hierarchyStream, parseHierarchyStream } from '../../../../domain/hierarchy/stream.ts';
 import type { EventMeta } from '../../../../domain/shared/event.ts';
 import type { DeviceKey } from '../../../../domain/shared/ids.ts';
 import { accountSubject } from '../../../../domain/shared/streams.ts';
@@ -20,6 +22,8 @@ import type { EventStore, RecordedEvent, StreamHead } from '../../../event-log/e
 import { emptyHead } from '../../../event-log/event-store.port.ts';
 import type { Session } from '../../session.ts';
 import { shownFolders } from './shown.ts';
+
+export type HierarchyId = Pick<Session, 'tenant' | 'account' | 'device'>;
 
 export interface HierarchyConversation {
   readonly state: HierarchyState | null;
@@ -36,9 +40,29 @@ export class HierarchyStore {
     this.#store = store;
     this.#states = new LRUCache({ max: options.cachedMax ?? 2_000 });
     this.#current = new LRUCache({ max: 50_000 });
+    // What somebody else wrote to a conversation is not in memory.
+    store.commits.subscribe(({ events }) => {
+      for (const { stream, revision } of events ?? []) {
+        const device = parseHierarchyStream(stream);
+        if (device && revision > (this.#states.peek(device)?.head.revision ?? -1)) this.forget({ device });
+      }
+    });
   }
 
-  async load(session: Session): Promise<HierarchyConversation> {
+  /** Has the device told all folders anew with its next FolderSync, whatever key it comes with. */
+  async resync(id: HierarchyId, meta: EventMeta): Promise<'resynced' | 'pending' | 'neverSynced' | 'overtaken'> {
+    this.forget(id);
+    const conversation = await this.load(id);
+    const { state } = conversation;
+    if (!state) return 'neverSynced';
+    if (state.cause === 'resync' && state.issued === 1) return 'pending';
+    const known = [...withoutNames(offeredFolders(state)).values()].map(toStored);
+    const data = { epoch: state.epoch + 1, cause: 'resync' as const, known };
+    const isStored = await this.append(id, conversation, [{ type: 'HierarchyReset', version: 1, data }], meta);
+    return isStored ? 'resynced' : 'overtaken';
+  }
+
+  async load(session: HierarchyId): Promise<HierarchyConversation> {
     const cached = this.#states.get(session.device);
     if (cached) return cached;
     const page = await this.#store.load(session.tenant, hierarchyStream(session.device));
@@ -51,7 +75,7 @@ export class HierarchyStore {
 
   /** False when another process was faster: load and decide again. */
   async append(
-    session: Session,
+    session: HierarchyId,
     conversation: HierarchyConversation,
     events: readonly HierarchyEvent[],
     meta: EventMeta,
@@ -76,12 +100,12 @@ export class HierarchyStore {
   }
 
   /** The next look is at the stream itself. */
-  forget(session: Session): void {
+  forget(session: Pick<Session, 'device'>): void {
     this.#states.delete(session.device);
     this.#current.delete(session.device);
   }
 
-  async knownAt(session: Session, key: HierarchyKey): Promise<KnownFolders | null> {
+  async knownAt(session: HierarchyId, key: HierarchyKey): Promise<KnownFolders | null> {
     const page = await this.#store.load(session.tenant, hierarchyStream(session.device));
     return knownAt([...understood(page.events)], key);
   }

@@ -1,0 +1,93 @@
+/**
+ * What a device holds by a key that is none of the two living ones: an earlier key of its own, one that was issued in
+ * what a restored log lost, or one that was issued to the device's former self.
+ */
+import type { Folder } from '../../../domain/folder/state.ts';
+import type { DeviceKey, ItemId } from '../../../domain/shared/ids.ts';
+import type { KeyParts } from '../../../domain/sync/decide.ts';
+import { type ResetCause, type SyncOptions, unsureHash } from '../../../domain/sync/events.ts';
+import { parseKey } from '../../../domain/sync/key.ts';
+import { contentUnknown } from '../../../domain/sync/resets.ts';
+import type { ConversationState, Held } from '../../../domain/sync/state.ts';
+import { itemsOf, type Session } from '../session.ts';
+import { itemFilter } from './filter.ts';
+import type { ConversationId } from './store.ts';
+import type { ExchangeDeps } from './terms.ts';
+
+export interface Past {
+  /** Why a new epoch begins with it. */
+  readonly cause: ResetCause;
+  readonly held: ReadonlyMap<ItemId, Held>;
+  readonly supported: readonly number[] | null;
+  readonly options?: SyncOptions;
+  readonly key: KeyParts;
+  /** Whom the key was issued to. */
+  readonly author: DeviceKey;
+}
+
+/** @param id the conversation that the key is of. Null for a key that was never issued in it. */
+export async function pastOf(
+  deps: ExchangeDeps,
+  id: ConversationId,
+  folder: Folder,
+  state: ConversationState | null,
+  key: KeyParts,
+): Promise<Past | null> {
+  const { device: author } = id;
+  const then = state && key.epoch <= state.epoch ? await deps.conversations.heldAt(id, key) : null;
+  if (then) {
+    const { supported, options } = then.state;
+    const isRenewed = key.epoch < (state?.renewedFrom ?? 0);
+    const held = isRenewed ? contentUnknown(then.held) : withoutStale(then.held, then.state);
+    return { cause: 'earlierKey', held, supported, options, key, author };
+  }
+  const restoredFrom = state ? state.restoredFrom : await deps.conversations.restoredFrom(id.tenant);
+  if (restoredFrom === undefined || key.epoch >= restoredFrom) return null;
+  const base = await deps.conversations.heldAt(id, { epoch: restoredFrom, counter: 1 });
+  const { supported = null, options } = base?.state ?? {};
+  const held = await withUnsure(deps, id, folder, contentUnknown(base?.held ?? new Map()), options);
+  return { cause: 'restored', held, supported, options, key, author };
+}
+
+/** A device of another id that this one was before: it comes with a key that was issued to that one. */
+export async function pastOfFormer(
+  deps: ExchangeDeps,
+  session: Session,
+  id: ConversationId,
+  folder: Folder,
+  syncKey: string,
+): Promise<Past | null> {
+  for (const device of (await deps.kin?.formerSelves(session)) ?? []) {
+    const theirs = { ...id, device };
+    const key = parseKey(syncKey, deps.keyChecks.of(theirs));
+    if (!key) continue;
+    const past = await pastOf(deps, theirs, folder, (await deps.conversations.load(theirs)).state, key);
+    if (past) return { ...past, cause: past.cause === 'restored' ? 'restored' : 'attached' };
+  }
+  return null;
+}
+
+/** What must be sent anew is held as something that no rendering is, so that the difference finds it. */
+function withoutStale(held: ReadonlyMap<ItemId, Held>, { stale }: ConversationState): Map<ItemId, Held> {
+  const known = new Map(held);
+  for (const item of stale) {
+    const before = known.get(item);
+    if (before) known.set(item, { ...before, hash: '' });
+  }
+  return known;
+}
+
+/** What the folder shows beside may have been told in what is lost, or not: nobody knows. */
+async function withUnsure(
+  deps: ExchangeDeps,
+  { tenant }: ConversationId,
+  folder: Folder,
+  held: Map<ItemId, Held>,
+  options: SyncOptions | undefined,
+): Promise<Map<ItemId, Held>> {
+  const filter = itemFilter(folder.kind, options?.filterType ?? 0, Date.parse(deps.now()));
+  for (const row of await deps.view.outline(tenant, itemsOf(folder))) {
+    if (!held.has(row.item) && filter.passes(row)) held.set(row.item, { version: row.version, hash: unsureHash });
+  }
+  return held;
+}
