@@ -8,6 +8,8 @@ export interface Config {
   readonly port: number;
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly dataDir: string;
+  /** Where anchors of the log are kept beside the database. */
+  readonly anchorDir: string;
   readonly databaseUrl: string | undefined;
   readonly eventLog: 'postgres' | 'eventstoredb' | 'memory';
   readonly eventStoreUrl: string | undefined;
@@ -75,6 +77,14 @@ const variables: readonly Variable[] = [
   variable('TLS_CERT', undefined, 'PEM file; with TLS_KEY, HTTPS is served on PORT', 'name a file', z.string()),
   variable('TLS_KEY', undefined, 'PEM file', 'name a file', z.string()),
   variable('DATA_DIR', '.data', 'everything the embedded default keeps', 'name a directory', z.string()),
+  variable(
+    'ANCHOR_DIR',
+    undefined,
+    'anchors of the log, best on another disk; `verify` needs them',
+    'name a directory',
+    z.string(),
+    { shown: 'DATA_DIR/anchors' },
+  ),
   variable(
     'DATABASE_URL',
     undefined,
@@ -168,11 +178,13 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const applicationId = value('OFFICE_APPLICATION_ID');
   const demo = value('DEMO') ?? String(applicationId === undefined);
   const demoUsers = Number(value('DEMO_USERS'));
+  const dataDir = path.resolve(value('DATA_DIR')!);
   return {
     host: value('HOST')!,
     port: Number(value('PORT')),
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
-    dataDir: path.resolve(value('DATA_DIR')!),
+    dataDir,
+    anchorDir: path.resolve(value('ANCHOR_DIR') ?? path.join(dataDir, 'anchors')),
     databaseUrl: value('DATABASE_URL'),
     eventLog,
     eventStoreUrl,

@@ -2,7 +2,7 @@
  * The composition root: the one place that knows concrete adapters. Reads the configuration, starts everything in
  * order, prints one line when it serves, and stops in the opposite order.
  */
-import { hkdfSync, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import path from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
@@ -15,6 +15,10 @@ import { keyRing } from '../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../adapters/crypto/master-key.ts';
 import { memoryKeyTable } from '../adapters/crypto/memory.ts';
 import { isMasterOf, postgresKeyTable } from '../adapters/crypto/postgres/table.ts';
+import { AnchorSeal } from '../adapters/event-log/anchors/anchor.ts';
+import { Anchors } from '../adapters/event-log/anchors/anchors.ts';
+import { anchorFiles } from '../adapters/event-log/anchors/files.ts';
+import { anchorTable } from '../adapters/event-log/anchors/table.ts';
 import { createEventStore } from '../adapters/event-log/event-store.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
@@ -38,7 +42,7 @@ import { usableDataDir } from './data-dir.ts';
 import type { AppDeps } from './deps.ts';
 import { buildEngine } from './engine.ts';
 import { closeApp, listen, readTls } from './listen.ts';
-import { mustBeMaster } from './master-key.ts';
+import { derivedSecret, mustBeMaster } from './master-key.ts';
 import { startOffice } from './office.ts';
 import { Accounts } from './services/accounts.ts';
 import { demoPeople, ensureDemoPeople } from './services/demo.ts';
@@ -101,6 +105,13 @@ async function startAll(
 
   const log = inMemory ? memoryEventLog() : postgresEventLog({ pool });
   teardown.add('the event log', () => log.close());
+  const seal = new AnchorSeal(derivedSecret(masterKeyText, 'anchors'));
+  const places = inMemory ? [] : [anchorTable(pool), anchorFiles(config.anchorDir)];
+  const anchors = new Anchors({
+    ...{ log, seal, places, clock: systemClock },
+    onError: (error, tenant) => logger.error({ err: error, tenant }, 'the log was not anchored'),
+  });
+  if (!inMemory) teardown.add('the anchors', () => anchors.stop());
   const bodies = new ItemBodies({
     blobs: inMemory ? new MemoryBlobStore() : new PostgresBlobStore(pool),
     keys,
@@ -155,6 +166,7 @@ async function startAll(
     onOutcome: (outcome) => signIns.inc({ outcome }),
   });
   await runner.start();
+  if (!inMemory) anchors.start();
 
   const folders = createFolders(store, directory);
   const engine = buildEngine({
@@ -225,6 +237,7 @@ async function startAll(
     support: buildSupport({
       ...{ pool, db, log, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
       now: systemClock.instant,
+      ...(inMemory ? {} : { anchoring: { anchors, places, seal } }),
     }),
   };
   const app = await buildApp(deps);
@@ -292,11 +305,6 @@ async function startSimulator(config: Config): Promise<OfficeSimulator> {
   const simulator = await startOfficeSimulator({ nowMs: systemClock.nowMs, directory, quotaPerHour });
   simulator.addEmptyPeople(config.demoUsers);
   return simulator;
-}
-
-/** A secret of our own for one purpose, the same after every restart. */
-function derivedSecret(masterKey: string, purpose: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', Buffer.from(masterKey, 'base64'), '', `mobilesync ${purpose}`, 32));
 }
 
 async function main(): Promise<void> {

@@ -1,4 +1,5 @@
 /** The master key as operators meet it. */
+import { hkdfSync } from 'node:crypto';
 import path from 'node:path';
 import { ConfigError } from './config.ts';
 
@@ -14,4 +15,9 @@ export function mustBeMaster(isMaster: boolean | undefined, given: string | unde
   if (isMaster !== false) return;
   const source = given === undefined ? masterKeyFile(dataDir) : 'MASTER_KEY';
   throw new ConfigError(`${source} is not the master key this database was sealed with; give the one it had.`);
+}
+
+/** A secret of our own for one purpose, 32 bytes, the same after every restart. `masterKey` is in base64. */
+export function derivedSecret(masterKey: string, purpose: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', Buffer.from(masterKey, 'base64'), '', `mobilesync ${purpose}`, 32));
 }

@@ -4,8 +4,12 @@
  */
 import type { Kysely } from 'kysely';
 import type { KeyRing } from '../adapters/crypto.port.ts';
+import type { AnchorSeal } from '../adapters/event-log/anchors/anchor.ts';
+import type { Anchors } from '../adapters/event-log/anchors/anchors.ts';
+import type { AnchorPlace } from '../adapters/event-log/anchors/port.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import type { EventLog } from '../adapters/event-log/port.ts';
+import { streamEnds } from '../adapters/event-log/postgres/stream-ends.ts';
 import { ItemHistories } from '../adapters/history/item-history.ts';
 import type { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
@@ -19,6 +23,7 @@ import type { Engine } from './engine.ts';
 import type { Accounts } from './services/accounts.ts';
 import type { Devices } from './services/devices.ts';
 import type { Directory } from './services/directory.ts';
+import { LogProof } from './services/log-proof.ts';
 import { ReadModels } from './services/read-models.ts';
 
 export interface SupportOptions {
@@ -36,17 +41,28 @@ export interface SupportOptions {
   readonly settled: (tenant: TenantId) => Promise<void>;
   readonly now: () => Instant;
   readonly logger: Logger;
+  /** Absent where the log is not kept. */
+  readonly anchoring?: {
+    readonly anchors: Anchors;
+    readonly places: readonly AnchorPlace[];
+    readonly seal: AnchorSeal;
+  };
 }
 
 export interface Support {
   readonly histories: ItemHistories;
   readonly readModels: ReadModels;
+  readonly proof?: LogProof;
 }
 
-export function buildSupport({ db, store, keys }: SupportOptions): Support {
+export function buildSupport(options: SupportOptions): Support {
+  const { pool, db, log, store, keys, anchoring } = options;
   const itemLog = new ItemLogReader(db);
   return {
     histories: new ItemHistories(store, itemLog),
     readModels: new ReadModels({ db, store, projections: allProjections(keys) }),
+    ...(anchoring
+      ? { proof: new LogProof({ log, keys, ...anchoring, streamEnds: (tenant) => streamEnds(pool, tenant) }) }
+      : {}),
   };
 }

@@ -11,6 +11,7 @@ import { bearerOf } from './bearer.ts';
 import { deviceRoutes } from './devices.ts';
 import { itemRoutes } from './items.ts';
 import { officeRoutes } from './office.ts';
+import { proofRoutes } from './proof.ts';
 import { readModelRoutes } from './read-models.ts';
 
 export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { deps }) => {
@@ -55,4 +56,5 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(deviceRoutes, { deps });
   await app.register(itemRoutes, { deps });
   await app.register(readModelRoutes, { deps });
+  await app.register(proofRoutes, { deps });
 };

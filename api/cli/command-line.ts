@@ -1,12 +1,17 @@
 /** What the operator's commands share: their help, their options, and errors in one sentence. */
+
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { DataDirInUse, hasEmbeddedPostgres } from '../../adapters/postgres/embedded.ts';
 import { ConfigError } from '../config.ts';
+import { masterKeyFile } from '../master-key.ts';
 
 export interface CliEnvironment {
   readonly DATABASE_URL?: string;
   readonly DATA_DIR?: string;
   readonly MASTER_KEY?: string;
+  readonly ANCHOR_DIR?: string;
 }
 
 export type Print = (line: string) => void;
@@ -28,6 +33,22 @@ export function parseOptions<O extends ParseArgsOptionsConfig>(args: readonly st
 
 export function dataDirOf(env: CliEnvironment): string {
   return env.DATA_DIR?.trim() || '.data';
+}
+
+export function anchorDirOf(env: CliEnvironment): string {
+  return env.ANCHOR_DIR?.trim() || path.join(dataDirOf(env), 'anchors');
+}
+
+/** In base64; undefined where none is given and none is kept. Never makes one: another key would open nothing. */
+export async function knownMasterKey(env: CliEnvironment): Promise<string | undefined> {
+  const given = env.MASTER_KEY?.trim();
+  if (given) return given;
+  try {
+    return (await readFile(masterKeyFile(dataDirOf(env)), 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 /** @throws ConfigError when the embedded database was never made: reading would only make an empty one. */

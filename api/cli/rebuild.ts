@@ -1,5 +1,4 @@
 /** `npm run rebuild -- <projection>… | --all`: read models made anew from the log, compared, and put in place. */
-import { readFile } from 'node:fs/promises';
 import { type Kysely, sql } from 'kysely';
 import { systemClock } from '../../adapters/clock.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
@@ -19,6 +18,7 @@ import {
   type CliEnvironment,
   dataDirOf,
   environmentHelp,
+  knownMasterKey,
   mustExist,
   NotNow,
   type Print,
@@ -54,8 +54,11 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
     return 0;
   }
   await mustExist(env);
-  const given = env.MASTER_KEY?.trim();
-  const master = masterKeyFromBase64(given || (await keptMasterKey(env)));
+  const given = await knownMasterKey(env);
+  if (given === undefined) {
+    throw new ConfigError(`MASTER_KEY is missing, and ${masterKeyFile(dataDirOf(env))} is not there.`);
+  }
+  const master = masterKeyFromBase64(given);
   const database = await connectDatabase({
     databaseUrl: env.DATABASE_URL,
     dataDir: dataDirOf(env),
@@ -67,7 +70,7 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
   const { pool } = database;
   const log = postgresEventLog({ pool });
   try {
-    mustBeMaster(await isMasterOf(pool, master), given || undefined, dataDirOf(env));
+    mustBeMaster(await isMasterOf(pool, master), env.MASTER_KEY?.trim() || undefined, dataDirOf(env));
     const db = createKysely<AnyDatabase>(pool);
     // All items of a tenant come round again and again: a cache they do not fit in would be none.
     const keys = keyRing({ table: postgresKeyTable({ pool }), master, maxCached: 200_000 });
@@ -127,17 +130,6 @@ async function mustBeStopped(db: Kysely<AnyDatabase>, name: string): Promise<voi
     select from pg_stat_activity where datname = current_database() and application_name = 'mobilesync' limit 1
   `.execute(db);
   if (rows.length > 0) throw new NotNow(`${name} can be rebuilt only while the server is stopped.`);
-}
-
-/** Never makes one: another key would open nothing. */
-async function keptMasterKey(env: CliEnvironment): Promise<string> {
-  const file = masterKeyFile(dataDirOf(env));
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new ConfigError(`MASTER_KEY is missing, and ${file} is not there.`);
-  }
 }
 
 if (import.meta.main) await runAsProcess(() => runRebuild(process.env, process.argv.slice(2), console.log));

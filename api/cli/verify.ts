@@ -1,14 +1,23 @@
-/** `npm run verify [-- <tenant>…]`: proves the event log against its hash chains and names what does not hold. Reads only. */
+/** `npm run verify [-- <tenant>…]`: proves the event log by its chains and anchors, and names what does not hold. */
+import { keyRing } from '../../adapters/crypto/key-ring.ts';
+import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
+import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
+import { AnchorSeal } from '../../adapters/event-log/anchors/anchor.ts';
+import { anchorFiles } from '../../adapters/event-log/anchors/files.ts';
+import { anchorTable } from '../../adapters/event-log/anchors/table.ts';
 import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { streamEnds } from '../../adapters/event-log/postgres/stream-ends.ts';
-import { verifyTenant } from '../../adapters/event-log/verify.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import type { TenantId } from '../../domain/shared/ids.ts';
 import { ConfigError } from '../config.ts';
+import { derivedSecret, mustBeMaster } from '../master-key.ts';
+import { LogProof } from '../services/log-proof.ts';
 import {
+  anchorDirOf,
   type CliEnvironment,
   dataDirOf,
   environmentHelp,
+  knownMasterKey,
   mustExist,
   type Print,
   parseOptions,
@@ -18,10 +27,15 @@ import {
 const help = [
   'Usage: npm run verify [-- <tenant>…]',
   '',
-  'Proves the event log against its hash chains, tenant by tenant, and names every event that does not hold. Reads',
-  'only, also beside a running server. Exit code 0 when all holds, 1 when something was found.',
+  'Proves the event log against its hash chains and its anchors, tenant by tenant, and names every event that does not',
+  'hold. Reads only, also beside a running server. Exit code 0 when all holds, 1 when something was found.',
+  '',
+  'With the master key it also proves that the anchors are genuine, and tells events that were forged from those whose',
+  'hashes were only computed anew.',
   '',
   ...environmentHelp,
+  '  ANCHOR_DIR    anchors beside the database; DATA_DIR/anchors',
+  '  MASTER_KEY    unless it is kept in DATA_DIR',
 ];
 
 /** Answers with the exit code: 0 when all holds, 1 when something was found. @throws ConfigError */
@@ -42,28 +56,31 @@ export async function runVerify(env: CliEnvironment, args: readonly string[], pr
   });
   const log = postgresEventLog({ pool: database.pool });
   try {
-    const known = (await log.tenants()).map(({ tenant }) => tenant);
+    const master = await knownMasterKey(env);
+    if (master === undefined) print('without the master key, anchors are not proven to be genuine');
+    else mustBeMaster(await isMasterOf(database.pool, masterKeyFromBase64(master)), env.MASTER_KEY, dataDirOf(env));
+    const proof = new LogProof({
+      log,
+      places: [anchorTable(database.pool), anchorFiles(anchorDirOf(env))],
+      streamEnds: (one) => streamEnds(database.pool, one),
+      ...(master === undefined
+        ? {}
+        : {
+            seal: new AnchorSeal(derivedSecret(master, 'anchors')),
+            keys: keyRing({ table: postgresKeyTable(database), master: masterKeyFromBase64(master) }),
+          }),
+    });
+    const known = await proof.tenants();
     const stranger = tenants.find((tenant) => !known.includes(tenant as TenantId));
     if (stranger !== undefined) throw new ConfigError(`There are no events of a tenant ${stranger}.`);
-    const all = tenants.length > 0 ? known.filter((tenant) => tenants.includes(tenant)) : known;
+    const chosen = tenants.length > 0 ? known.filter((tenant) => tenants.includes(tenant)) : known;
     let findings = 0;
-    for (const tenant of all) {
-      let told = 0;
-      const report = await verifyTenant(tenant, {
-        log,
-        streamEnds: (one) => streamEnds(database.pool, one),
-        onFinding: ({ kind, stream, revision, position }) => {
-          const at = position === undefined ? '' : ` at position ${position}`;
-          print(`${tenant}: ${kind}: stream ${stream} revision ${revision}${at}`);
-        },
-        onProgress: (events) => {
-          if (events - told < 100_000) return;
-          told = events;
-          print(`${tenant}: ${events} events read`);
-        },
-      });
-      findings += report.findings;
-      print(`${tenant}: ${report.events} events in ${report.streams} streams, ${count(report.findings)}`);
+    for await (const line of proof.verify(chosen)) {
+      if (line.kind === 'finding') print(`${line.finding.tenant}: ${line.text}`);
+      if (line.kind === 'progress') print(`${line.tenant}: ${line.events} events read`);
+      if (line.kind === 'tenant')
+        print(`${line.tenant}: ${line.events} events in ${line.streams} streams, ${count(line.findings)}`);
+      if (line.kind === 'done') findings = line.findings;
     }
     print(findings === 0 ? 'everything holds' : count(findings));
     return findings === 0 ? 0 : 1;
