@@ -17,6 +17,8 @@ import type { ItemKind } from '../../domain/item/fields.ts';
 import type { Projection } from '../../projections/runner/projection.ts';
 import { World } from '../world/world.ts';
 
+/** Folders are small here. */
+const massDeletes = { items: 3, percent: 30, withinMinutes: 10 };
 const startMs = Date.UTC(2026, 2, 1);
 
 export class SimulatedWorld {
@@ -67,7 +69,10 @@ export class SimulatedWorld {
 
   /** The read models as the program of now makes them. */
   projections(keys: KeyRing): Projection[] {
-    return engineProjections(keys).map((one) => ({ ...one, version: one.version + this.#release }));
+    return engineProjections(keys).map((one) => ({
+      ...one,
+      version: one.version + this.#release,
+    }));
   }
 
   #begin(): Promise<World> {
@@ -79,6 +84,7 @@ export class SimulatedWorld {
       nowMs: () => this.nowMs,
       projections: (keys) => this.projections(keys),
       classes: this.#classes(),
+      massDeletes,
     });
   }
 

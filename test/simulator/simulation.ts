@@ -1,8 +1,8 @@
 /**
  * One seeded run: people with several phones write, sync, lose answers, repeat themselves, sync in parallel, vanish
- * for weeks and come back from old backups, while colleagues change the same items in the office, and the server is
- * ended, begun anew and upgraded among them. When all is said, the world must come to rest with every promise kept. A
- * failing run is repeated by its seed.
+ * for weeks, come back from old backups and delete all they hold, while colleagues change the same items in the office,
+ * support steps in, and the server is ended, begun anew and upgraded among them. When all is said, the world must come
+ * to rest with every promise kept. A failing run is repeated by its seed.
  */
 import type pg from 'pg';
 import type { ProtocolVersion } from '../../adapters/activesync/version.ts';
@@ -12,6 +12,7 @@ import { Colleague } from './colleague.ts';
 import { noComplaints, nothingLost, phonesConverged, rebuildEqualsLive } from './invariants.ts';
 import { Random } from './random.ts';
 import { SimulatedWorld } from './simulated-world.ts';
+import { SupportDesk } from './support-desk.ts';
 import { UserPhone } from './user-phone.ts';
 
 export interface Outcome {
@@ -19,10 +20,12 @@ export interface Outcome {
   readonly steps: number;
   readonly events: number;
   readonly wrong: readonly string[];
+  /** How often each thing happened. */
+  readonly happened: ReadonlyMap<string, number>;
 }
 
 /** How often each thing happens, beside the others. */
-const weights = {
+export const weights = {
   write: 6,
   sync: 6,
   lose: 2,
@@ -30,6 +33,9 @@ const weights = {
   office: 3,
   restore: 0.4,
   setUp: 0.3,
+  sweep: 0.3,
+  decideHeld: 0.2,
+  policy: 0.2,
   restart: 0.15,
   upgrade: 0.1,
 };
@@ -55,6 +61,8 @@ class Simulation {
   readonly #email: string;
   readonly #phones: readonly UserPhone[];
   readonly #colleague: Colleague;
+  readonly #support: SupportDesk;
+  readonly #happened = new Map<string, number>();
 
   constructor(simulated: SimulatedWorld, seed: number, steps: number) {
     this.#simulated = simulated;
@@ -73,15 +81,18 @@ class Simulation {
       return new UserPhone(new Phone(world, session), usable, random, () => simulated.nowMs);
     });
     this.#colleague = new Colleague(simulated, this.#email, kinds, random);
+    this.#support = new SupportDesk(simulated, this.#email, random);
   }
 
   async run(): Promise<Outcome> {
     for (let step = 0; step < this.#steps; step++) await this.#step();
+    await this.#rest();
+    this.#count('decided', await this.#support.decideHeld('all'));
     const isResting = await this.#rest();
     const wrong = isResting ? await this.#findings() : ['the phones never come to rest'];
     const { tenant } = this.#simulated.world.account(this.#email);
     const events = await this.#simulated.log.head(tenant);
-    return { seed: this.#seed, steps: this.#steps, events, wrong };
+    return { seed: this.#seed, steps: this.#steps, events, wrong, happened: this.#happened };
   }
 
   async #step(): Promise<void> {
@@ -91,15 +102,19 @@ class Simulation {
     const phone = random.pick(this.#phones);
     const usable = [...phone.kinds.keys()];
     const what = random.weighted(weights);
+    this.#count(what);
     if (what === 'office') await this.#colleague.work();
     if (what === 'restart') await this.#restart(false);
     if (what === 'upgrade') await this.#restart(true);
+    if (what === 'decideHeld') this.#count('decided', await this.#support.decideHeld('some'));
+    if (what === 'policy') this.#setPolicy();
     if (usable.length === 0) return;
     const collection = random.pick(usable);
     if (what === 'write') phone.write(collection);
     else if (what === 'sync') await phone.sync(collection, false);
     else if (what === 'lose') await phone.sync(collection, true);
     else if (what === 'restore') phone.restore(collection);
+    else if (what === 'sweep') phone.sweep(collection);
     else if (what === 'setUp') await phone.setUp(collection);
     else if (what === 'parallel' && phone.phone.folder(collection).key !== '0') {
       // The answer of one of two equal requests is lost, whichever is served first; other folders go on meanwhile.
@@ -107,9 +122,19 @@ class Simulation {
     }
   }
 
+  #count(what: string, times = 1): void {
+    this.#happened.set(what, (this.#happened.get(what) ?? 0) + times);
+  }
+
   async #restart(isNewer: boolean): Promise<void> {
     await this.#simulated.restart({ isNewer });
     for (const { phone } of this.#phones) phone.world = this.#simulated.world;
+  }
+
+  /** The account's own rule for conflicts; phones ask for what they like. */
+  #setPolicy(): void {
+    const conflictPolicy = this.#random.pick(['device', 'clientWins', 'serverWins'] as const);
+    for (const { phone } of this.#phones) phone.session = { ...phone.session, conflictPolicy };
   }
 
   /** Every phone sends what it has and takes what there is, until none has anything to say. */

@@ -78,6 +78,16 @@ export class UserPhone {
     }
   }
 
+  /** A phone that has lost its mind: most of what it holds is deleted at once. */
+  sweep(collection: string): void {
+    const pending = this.#of(collection);
+    const busy = new Set(pending.map(({ command }) => ('serverId' in command ? command.serverId : '')));
+    for (const serverId of this.phone.folder(collection).items.keys()) {
+      if (busy.has(serverId) || this.#random.chance(0.2)) continue;
+      pending.push({ command: { do: 'delete', serverId }, marks: [] });
+    }
+  }
+
   /** One Sync of the folder, with everything pending. */
   async sync(collection: string, lose: boolean, getChanges = this.#random.chance(0.9)): Promise<void> {
     const folder = this.phone.folder(collection);

@@ -56,7 +56,8 @@ const names = new Map<number, string>([
 export class Phone {
   /** The server it reaches: another one after a restart. */
   world: World;
-  readonly session: Session;
+  /** As its next request makes it: what the account says may change. */
+  session: Session;
   readonly folders = new Map<string, PhoneFolder>();
   /** What the server did that it should not: a second Add of one item, an echo, an unknown item. */
   readonly complaints: string[] = [];
