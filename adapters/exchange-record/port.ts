@@ -180,6 +180,13 @@ export interface ExchangeReader {
   body(exchange: Pick<Exchange, 'id' | 'tenant' | 'account'>): Promise<ExchangeBody | undefined>;
   /** What was withheld from the device, of the item when told. */
   withheldFor(tenant: TenantId, device: DeviceKey, item?: ItemId): Promise<WithheldItem[]>;
+  /** The latest first. */
+  withheldSince(query: {
+    readonly tenant?: TenantId;
+    readonly account?: AccountId;
+    readonly from: string;
+    readonly limit: number;
+  }): Promise<WithheldItem[]>;
   quiet(tenant: TenantId, device: DeviceKey, from?: string): Promise<QuietHour[]>;
   /** Of exchanges with a verdict, by cause. */
   causes(query: {

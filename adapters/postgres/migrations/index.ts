@@ -13,7 +13,7 @@ import { blobsMigration } from '../../blobs/migration.ts';
 import { dataKeysMigrations } from '../../crypto/postgres/migrations.ts';
 import { logAnchorsMigration } from '../../event-log/anchors/table.ts';
 import { eventLogMigrations } from '../../event-log/postgres/migrations.ts';
-import { exchangeRecordMigration } from '../../exchange-record/migration.ts';
+import { exchangeRecordMigration } from '../../exchange-record/postgres/migration.ts';
 import type { NamedMigration } from '../migrate.ts';
 
 export const migrations: readonly NamedMigration[] = [

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { NamedMigration } from '../postgres/migrate.ts';
+import type { NamedMigration } from '../../postgres/migrate.ts';
 
 /**
  * Facts hold no personal content; bodies and the reasons of what was withheld are sealed. Ids are in the order of time,
@@ -70,6 +70,7 @@ export const exchangeRecordMigration: NamedMigration = {
         exchange uuid not null,
         primary key (tenant, device, item)
       )`.execute(db);
+    await sql`create index exchange_withheld_by_time on exchange_withheld (last_at)`.execute(db);
     await sql`create index exchange_withheld_by_account on exchange_withheld (account)`.execute(db);
     await sql`
       create table exchange_watch_all (
