@@ -22,6 +22,9 @@ export interface Config {
   readonly officeApplicationId: string;
   readonly demo: boolean;
   readonly demoUsers: number;
+  /** How long it is kept what devices asked and were answered, and the bodies of odd exchanges. */
+  readonly exchangeDays: number;
+  readonly exchangeBodyDays: number;
   readonly logLevel: LogLevel;
 }
 
@@ -152,6 +155,20 @@ const variables: readonly Variable[] = [
     'be a number from 0 to 100000',
     wholeNumber(0, 100_000),
   ),
+  variable(
+    'EXCHANGE_DAYS',
+    '30',
+    'how long is kept what devices asked and were answered, in days',
+    'be a whole number of days from 1 to 3650',
+    wholeNumber(1, 3_650),
+  ),
+  variable(
+    'EXCHANGE_BODY_DAYS',
+    '7',
+    'how long requests and answers are kept that failed or were watched, in days',
+    'be a whole number of days from 1 to 3650',
+    wholeNumber(1, 3_650),
+  ),
   variable('LOG_LEVEL', 'info', logLevels.join(', '), `be one of ${logLevels.join(', ')}`, z.enum(logLevels)),
 ];
 
@@ -194,6 +211,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     officeApplicationId: applicationId ?? nilGuid,
     demo: demo === 'true' || demo === '1',
     demoUsers,
+    exchangeDays: Number(value('EXCHANGE_DAYS')),
+    exchangeBodyDays: Number(value('EXCHANGE_BODY_DAYS')),
     logLevel: value('LOG_LEVEL') as LogLevel,
   };
 }

@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto';
 import path from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import { mappingVersion } from '../adapters/activesync/conversation/renderer.ts';
 import { Closings } from '../adapters/activesync/http/closings.ts';
 import { activesyncRoute } from '../adapters/activesync/route.ts';
 import { MemoryBlobStore } from '../adapters/blobs/memory.ts';
@@ -22,6 +23,8 @@ import { anchorTable } from '../adapters/event-log/anchors/table.ts';
 import { createEventStore } from '../adapters/event-log/event-store.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
+import { postgresExchanges } from '../adapters/exchange-record/postgres/store.ts';
+import { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
 import { ItemBodies } from '../adapters/items/bodies.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { type OfficeSimulator, startOfficeSimulator } from '../adapters/office-24sevenoffice/simulator/start.ts';
@@ -32,6 +35,7 @@ import { createKysely } from '../adapters/postgres/kysely.ts';
 import { migrate } from '../adapters/postgres/migrate.ts';
 import { keptSecret, makeMasterKey, makeToken } from '../adapters/secrets/kept-secret.ts';
 import type { TenantId } from '../domain/shared/ids.ts';
+import program from '../package.json' with { type: 'json' };
 import { AccountsReader } from '../projections/accounts/read.ts';
 import { DevicesReader } from '../projections/devices/read.ts';
 import { ProjectionRunner } from '../projections/runner/runner.ts';
@@ -180,9 +184,20 @@ async function startAll(
     now: systemClock.instant,
     onUnknownKey: ({ device, collection }, kind) =>
       logger.warn({ device, collection, kind }, 'a sync key is not known'),
-    onWithheld: (id, item, reason) => logger.error({ collection: id.collection, item, reason }, 'an item is withheld'),
+    // Why is in the record, sealed: it may quote the item.
+    onWithheld: ({ device, collection }, item) => logger.error({ device, collection, item }, 'an item is withheld'),
   });
   teardown.add('the engine', () => engine.close());
+  const exchanges = postgresExchanges({ pool, keys });
+  const recorder = new ExchangeRecorder({
+    ...{ store: exchanges, keys, clock: systemClock, appVersion: program.version, mappingVersion },
+    position: (tenant) => runner.position(tenant),
+    keptDays: config.exchangeDays,
+    bodiesKeptDays: config.exchangeBodyDays,
+    onTrouble: (error, lost) => logger.error({ err: error, lost }, 'exchanges were not recorded'),
+  });
+  teardown.add('the record of exchanges', () => recorder.stop());
+  await recorder.start();
 
   const simulator = config.demo ? await startSimulator(config) : undefined;
   if (simulator) {
@@ -227,6 +242,7 @@ async function startAll(
       nowMs: systemClock.nowMs,
       log: logger,
       closings,
+      record: recorder,
     }),
     shutdown: () => closings.stop(),
     conversations: async (person, device) => {
@@ -236,6 +252,7 @@ async function startAll(
     office,
     support: buildSupport({
       ...{ pool, db, log, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
+      ...{ exchanges, recorder },
       now: systemClock.instant,
       ...(inMemory ? {} : { anchoring: { anchors, places, seal } }),
     }),

@@ -10,6 +10,8 @@ import type { AnchorPlace } from '../adapters/event-log/anchors/port.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import type { EventLog } from '../adapters/event-log/port.ts';
 import { streamEnds } from '../adapters/event-log/postgres/stream-ends.ts';
+import type { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
+import type { ExchangeStore } from '../adapters/exchange-record/store.port.ts';
 import { ItemHistories } from '../adapters/history/item-history.ts';
 import type { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
@@ -41,6 +43,8 @@ export interface SupportOptions {
   readonly settled: (tenant: TenantId) => Promise<void>;
   readonly now: () => Instant;
   readonly logger: Logger;
+  readonly exchanges: ExchangeStore;
+  readonly recorder: ExchangeRecorder;
   /** Absent where the log is not kept. */
   readonly anchoring?: {
     readonly anchors: Anchors;
@@ -50,6 +54,9 @@ export interface SupportOptions {
 }
 
 export interface Support {
+  /** What devices asked and were answered. */
+  readonly exchanges: ExchangeStore;
+  readonly recorder: ExchangeRecorder;
   readonly histories: ItemHistories;
   readonly readModels: ReadModels;
   readonly proof?: LogProof;
@@ -59,6 +66,8 @@ export function buildSupport(options: SupportOptions): Support {
   const { pool, db, log, store, keys, anchoring } = options;
   const itemLog = new ItemLogReader(db);
   return {
+    exchanges: options.exchanges,
+    recorder: options.recorder,
     histories: new ItemHistories(store, itemLog),
     readModels: new ReadModels({ db, store, projections: allProjections(keys) }),
     ...(anchoring

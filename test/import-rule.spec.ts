@@ -79,6 +79,7 @@ const concrete = [
   'adapters/event-log/eventstoredb',
   'adapters/event-log/memory.ts',
   'adapters/event-log/postgres/',
+  'adapters/exchange-record/postgres/',
   'adapters/log/',
   'adapters/office-24sevenoffice/',
   'adapters/office/memory.ts',

@@ -39,7 +39,10 @@ export async function takeUp(
   const { state } = conversation;
   const recognised = key ? recognise(state, key) : 'unknown';
   const keyName = key ? `${key.epoch}.${key.counter}` : '';
-  session.trace?.took(keyName, recognised, conversation.head.revision, deps.conversations.reached(id, conversation));
+  // The newest key is none that comes again, although nothing was offered with it.
+  const isNewest = recognised === 'repeat' && !state?.offer;
+  const shown = isNewest ? 'next' : recognised;
+  session.trace?.took(keyName, shown, conversation.head.revision, deps.conversations.reached(id, conversation));
   if (state && (recognised === 'next' || recognised === 'repeat')) {
     const standpoint = standpointOf(state, recognised);
     return { kind: 'takenUp', conversation, standpoint, keyName, author: id.device, isNewEpoch: false };

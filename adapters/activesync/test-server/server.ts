@@ -33,6 +33,8 @@ import { systemClock } from '../../clock.ts';
 import { keyRing } from '../../crypto/key-ring.ts';
 import { masterKey } from '../../crypto/master-key.ts';
 import { memoryKeyTable } from '../../crypto/memory.ts';
+import type { KeyRing } from '../../crypto.port.ts';
+import type { EventStore } from '../../event-log/event-store.port.ts';
 import { createEventStore } from '../../event-log/event-store.ts';
 import { memoryEventLog } from '../../event-log/memory.ts';
 import { ItemBodies } from '../../items/bodies.ts';
@@ -56,9 +58,16 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
+/** For specs that put something of their own beside the route. */
+export interface TestParts {
+  readonly keys: KeyRing;
+  readonly runner: ProjectionRunner;
+  readonly store: EventStore;
+}
+
 export async function startTestServer(
   pool: pg.Pool,
-  change: (deps: ActiveSyncDeps) => ActiveSyncDeps = (deps) => deps,
+  change: (deps: ActiveSyncDeps, parts: TestParts) => ActiveSyncDeps = (deps) => deps,
   options: RouteOptions = {},
 ): Promise<TestServer> {
   const db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool }) });
@@ -140,7 +149,7 @@ export async function startTestServer(
     closings,
   };
   const app = fastify({ logger: false });
-  await app.register(activesyncRoute(change(deps), options));
+  await app.register(activesyncRoute(change(deps, { keys, runner, store }), options));
   await app.ready();
   return {
     app,
