@@ -42,7 +42,9 @@ export async function takeUp(
   // The newest key is none that comes again, although nothing was offered with it.
   const isNewest = recognised === 'repeat' && !state?.offer;
   const shown = isNewest ? 'next' : recognised;
-  session.trace?.took(keyName, shown, conversation.head.revision, deps.conversations.reached(id, conversation));
+  const { revision } = conversation.head;
+  const reached = deps.conversations.reached(id, conversation);
+  session.trace?.took(keyName, shown, revision, reached);
   if (state && (recognised === 'next' || recognised === 'repeat')) {
     const standpoint = standpointOf(state, recognised);
     return { kind: 'takenUp', conversation, standpoint, keyName, author: id.device, isNewEpoch: false };
@@ -54,13 +56,15 @@ export async function takeUp(
     deps.onUnknownKey(id, key ? 'ahead' : 'forged');
     return { kind: 'unknown' };
   }
+  const pastName = `${past.key.epoch}.${past.key.counter}`;
+  session.trace?.took(pastName, 'earlier', revision, reached);
   const begun = await begin(deps, session, id, conversation, past);
   if (!begun) return { kind: 'overtaken' };
   return {
     kind: 'takenUp',
     conversation: begun,
     standpoint: standpointOf(begun.state as ConversationState, 'repeat'),
-    keyName: `${past.key.epoch}.${past.key.counter}`,
+    keyName: pastName,
     author: past.author,
     isNewEpoch: true,
   };
