@@ -31,6 +31,7 @@ import type { Instant, ItemId } from '../domain/shared/ids.ts';
 import { parseSyncStream } from '../domain/shared/streams.ts';
 import { defaultMassDeleteLimits, type MassDeleteLimits } from '../domain/sync/held-back.ts';
 import type { TaskFields } from '../domain/task/fields.ts';
+import { conflictsView } from '../projections/conflicts/project.ts';
 import { heldBatches } from '../projections/held-batches/project.ts';
 import { itemLog } from '../projections/item-log/project.ts';
 import { itemView } from '../projections/item-view/project.ts';
@@ -58,7 +59,7 @@ export const itemFacts: ItemFacts = (kind, fields) => {
 
 /** The read models of the engine, for the runner. */
 export function engineProjections(keys: KeyRing): Projection[] {
-  return [itemView(keys, itemFacts), syncView(), itemLog(), heldBatches()];
+  return [itemView(keys, itemFacts), syncView(), itemLog(), heldBatches(), conflictsView()];
 }
 
 interface CommonOptions {

@@ -17,16 +17,21 @@ import type { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
 import type { Instant, TenantId } from '../domain/shared/ids.ts';
+import { ConflictsReader } from '../projections/conflicts/read.ts';
 import { ItemLogReader } from '../projections/item-log/read.ts';
 import type { AnyDatabase } from '../projections/runner/projection.ts';
 import type { ProjectionRunner } from '../projections/runner/runner.ts';
 import { allProjections } from './catalogue.ts';
 import type { Engine } from './engine.ts';
 import type { Accounts } from './services/accounts.ts';
+import { Conflicts } from './services/conflicts.ts';
 import type { Devices } from './services/devices.ts';
 import type { Directory } from './services/directory.ts';
 import { LogProof } from './services/log-proof.ts';
+import { Names } from './services/names.ts';
+import { PutRight } from './services/put-right.ts';
 import { ReadModels } from './services/read-models.ts';
+import { Restoring } from './services/restoring.ts';
 
 export interface SupportOptions {
   readonly pool: Pool;
@@ -59,17 +64,24 @@ export interface Support {
   readonly recorder: ExchangeRecorder;
   readonly histories: ItemHistories;
   readonly readModels: ReadModels;
+  readonly restoring: Restoring;
+  readonly conflicts: Conflicts;
+  readonly names: Names;
   readonly proof?: LogProof;
 }
 
 export function buildSupport(options: SupportOptions): Support {
-  const { pool, db, log, store, keys, anchoring } = options;
+  const { pool, db, log, store, keys, engine, settled, now, anchoring } = options;
   const itemLog = new ItemLogReader(db);
+  const putRight = new PutRight({ store, items: engine.items, now });
   return {
     exchanges: options.exchanges,
     recorder: options.recorder,
     histories: new ItemHistories(store, itemLog),
     readModels: new ReadModels({ db, store, projections: allProjections(keys) }),
+    restoring: new Restoring({ putRight, log: itemLog, settled, now }),
+    conflicts: new Conflicts({ reader: new ConflictsReader(db), log: itemLog, putRight, settled }),
+    names: new Names(options.directory),
     ...(anchoring
       ? { proof: new LogProof({ log, keys, ...anchoring, streamEnds: (tenant) => streamEnds(pool, tenant) }) }
       : {}),

@@ -8,11 +8,13 @@ import { fail } from '../errors.ts';
 import { requestDurations } from '../metrics.ts';
 import { accountRoutes } from './accounts.ts';
 import { bearerOf } from './bearer.ts';
+import { conflictRoutes } from './conflicts.ts';
 import { deviceRoutes } from './devices.ts';
 import { itemRoutes } from './items.ts';
 import { officeRoutes } from './office.ts';
 import { proofRoutes } from './proof.ts';
 import { readModelRoutes } from './read-models.ts';
+import { restoringRoutes } from './restoring.ts';
 
 export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { deps }) => {
   const durations = requestDurations(deps.metrics);
@@ -55,6 +57,8 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(officeRoutes, { deps });
   await app.register(deviceRoutes, { deps });
   await app.register(itemRoutes, { deps });
+  await app.register(restoringRoutes, { deps });
+  await app.register(conflictRoutes, { deps });
   await app.register(readModelRoutes, { deps });
   await app.register(proofRoutes, { deps });
 };

@@ -109,6 +109,7 @@ export const deviceView = z.object({
 
 /** A place in the log of a tenant, as answers name it. */
 export const positionText = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+export const itemId = z.string().regex(/^[a-z0-9]{1,64}$/, 'must be an item id like those phones are given');
 
 export const errorBody = z.object({ error: z.string(), message: z.string() });
 export const accountParams = z.object({ email });

@@ -1,5 +1,6 @@
 /** Every migration there is. A projection or an adapter adds its own here; names sort in the order they run. */
 import { accountsMigration } from '../../../projections/accounts/table.ts';
+import { conflictsMigration } from '../../../projections/conflicts/table.ts';
 import { devicesMigration } from '../../../projections/devices/table.ts';
 import { foldersMigration } from '../../../projections/folders/table.ts';
 import { heldBatchesMigration } from '../../../projections/held-batches/table.ts';
@@ -32,4 +33,5 @@ export const migrations: readonly NamedMigration[] = [
   writeBackMigration,
   itemLogMigration,
   heldBatchesMigration,
+  conflictsMigration,
 ];

@@ -1,11 +1,19 @@
 /** Every command of `mobilesync`, in the order of its help. */
 import type { CliCommand } from '../command.ts';
+import { conflictsCommand, conflictsReplayCommand, decideCommand } from './conflicts.ts';
 import { historyCommand } from './history.ts';
 import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
 import { readModelsCommand } from './read-models.ts';
+import { restoreCommand, revertCommand, undoCommand } from './restoring.ts';
 
 export const commands: readonly CliCommand[] = [
   historyCommand,
+  restoreCommand,
+  revertCommand,
+  undoCommand,
+  conflictsCommand,
+  decideCommand,
+  conflictsReplayCommand,
   verifyCommand,
   anchorCommand,
   readModelsCommand,
