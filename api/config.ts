@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { type LogLevel, logLevels } from '../adapters/log/logger.ts';
+import { defaultMassDeleteLimits, type MassDeleteLimits } from '../domain/sync/held-back.ts';
 
 export interface Config {
   readonly host: string;
@@ -20,6 +21,8 @@ export interface Config {
   readonly pollIntervalSeconds: number;
   /** GUID that the office's vendor gives this integration. */
   readonly officeApplicationId: string;
+  /** What a device may delete at once. */
+  readonly massDeletes: MassDeleteLimits;
   readonly demo: boolean;
   readonly demoUsers: number;
   /** How long it is kept what devices asked and were answered, and the bodies of odd exchanges. */
@@ -141,6 +144,27 @@ const variables: readonly Variable[] = [
     z.guid(),
   ),
   variable(
+    'MASS_DELETE_ITEMS',
+    String(defaultMassDeleteLimits.items),
+    'items of a folder that a device may always delete; what is more, and more than the percentage, is held back',
+    'be a whole number from 0 to 1000000',
+    wholeNumber(0, 1_000_000),
+  ),
+  variable(
+    'MASS_DELETE_PERCENT',
+    String(defaultMassDeleteLimits.percent),
+    'percentage of a folder that a device may always delete; 100 holds nothing back',
+    'be a whole number from 0 to 100',
+    wholeNumber(0, 100),
+  ),
+  variable(
+    'MASS_DELETE_MINUTES',
+    String(defaultMassDeleteLimits.withinMinutes),
+    'how long what a device deleted counts for that',
+    'be a whole number of minutes from 1 to 1440',
+    wholeNumber(1, 1_440),
+  ),
+  variable(
     'DEMO',
     undefined,
     'starts the office simulator and the demo people',
@@ -209,6 +233,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     adminToken: value('ADMIN_TOKEN'),
     pollIntervalSeconds: Number(value('POLL_INTERVAL_SECONDS')),
     officeApplicationId: applicationId ?? nilGuid,
+    massDeletes: {
+      items: Number(value('MASS_DELETE_ITEMS')),
+      percent: Number(value('MASS_DELETE_PERCENT')),
+      withinMinutes: Number(value('MASS_DELETE_MINUTES')),
+    },
     demo: demo === 'true' || demo === '1',
     demoUsers,
     exchangeDays: Number(value('EXCHANGE_DAYS')),

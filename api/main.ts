@@ -181,6 +181,7 @@ async function startAll(
     runner,
     folders,
     syncKeySecret: derivedSecret(masterKeyText, 'sync keys'),
+    massDeletes: config.massDeletes,
     now: systemClock.instant,
     onUnknownKey: ({ device, collection }, kind) =>
       logger.warn({ device, collection, kind }, 'a sync key is not known'),

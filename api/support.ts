@@ -18,6 +18,7 @@ import type { Logger } from '../adapters/log/logger.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
 import type { Instant, TenantId } from '../domain/shared/ids.ts';
 import { ConflictsReader } from '../projections/conflicts/read.ts';
+import { HeldBatchReader } from '../projections/held-batches/read.ts';
 import { ItemLogReader } from '../projections/item-log/read.ts';
 import type { AnyDatabase } from '../projections/runner/projection.ts';
 import type { ProjectionRunner } from '../projections/runner/runner.ts';
@@ -27,6 +28,7 @@ import type { Accounts } from './services/accounts.ts';
 import { Conflicts } from './services/conflicts.ts';
 import type { Devices } from './services/devices.ts';
 import type { Directory } from './services/directory.ts';
+import { HeldBatches } from './services/held-batches.ts';
 import { LogProof } from './services/log-proof.ts';
 import { Names } from './services/names.ts';
 import { PutRight } from './services/put-right.ts';
@@ -62,6 +64,7 @@ export interface Support {
   /** What devices asked and were answered. */
   readonly exchanges: ExchangeStore;
   readonly recorder: ExchangeRecorder;
+  readonly heldBatches: HeldBatches;
   readonly histories: ItemHistories;
   readonly readModels: ReadModels;
   readonly restoring: Restoring;
@@ -77,6 +80,12 @@ export function buildSupport(options: SupportOptions): Support {
   return {
     exchanges: options.exchanges,
     recorder: options.recorder,
+    heldBatches: new HeldBatches({
+      deps: engine.deps,
+      people: options.directory,
+      store,
+      reader: new HeldBatchReader(db),
+    }),
     histories: new ItemHistories(store, itemLog),
     readModels: new ReadModels({ db, store, projections: allProjections(keys) }),
     restoring: new Restoring({ putRight, log: itemLog, settled, now }),

@@ -98,7 +98,9 @@ export const accountRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
     { schema: { tags, summary: 'One account', params: accountParams, response: { ...errors, 200: accountView } } },
     async ({ params }, reply) => {
       const person = await personOr404(deps, params.email, reply);
-      return person ? viewOf(person.account) : reply;
+      if (!person) return reply;
+      const heldBatches = await deps.support?.heldBatches?.countOpen(person.tenant, person.account.id);
+      return { ...viewOf(person.account), ...(heldBatches === undefined ? {} : { heldBatches }) };
     },
   );
 

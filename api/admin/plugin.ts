@@ -10,6 +10,7 @@ import { accountRoutes } from './accounts.ts';
 import { bearerOf } from './bearer.ts';
 import { conflictRoutes } from './conflicts.ts';
 import { deviceRoutes } from './devices.ts';
+import { heldRoutes } from './held.ts';
 import { itemRoutes } from './items.ts';
 import { officeRoutes } from './office.ts';
 import { proofRoutes } from './proof.ts';
@@ -59,6 +60,7 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(itemRoutes, { deps });
   await app.register(restoringRoutes, { deps });
   await app.register(conflictRoutes, { deps });
+  await app.register(heldRoutes, { deps });
   await app.register(readModelRoutes, { deps });
   await app.register(proofRoutes, { deps });
 };

@@ -92,6 +92,7 @@ export const accountView = z.object({
   features: z.array(z.string()),
   conflictPolicy,
   office: z.object({ system: z.string(), username: z.string() }).nullable(),
+  heldBatches: z.number().optional().describe('Batches of deletions that wait for a word; told of one account alone'),
 });
 
 export const deviceView = z.object({

@@ -3,6 +3,7 @@ import type { SyncDeps } from '../../adapters/activesync/deps.ts';
 import { itemsOf } from '../../adapters/activesync/session.ts';
 import type { EventStore } from '../../adapters/event-log/event-store.port.ts';
 import type { ItemRequest, ItemResult, Refusal } from '../../adapters/items/item-commands.ts';
+import type { Device } from '../../domain/device/state.ts';
 import type { ItemCommand, PastEvent } from '../../domain/item/decide.ts';
 import type { Fields } from '../../domain/item/fields.ts';
 import { fold } from '../../domain/item/state.ts';
@@ -14,6 +15,7 @@ import { type Batch, foldBatch, isSuperseded } from '../../domain/sync/batch.ts'
 import { type HeldCommand, syncEvent } from '../../domain/sync/events.ts';
 import type { HeldBatchQuery, HeldBatchReader } from '../../projections/held-batches/read.ts';
 import type { HeldBatchTable } from '../../projections/held-batches/table.ts';
+import type { Directory } from './directory.ts';
 
 /** A command of a batch as a person reads it. */
 export interface HeldItem {
@@ -34,8 +36,16 @@ export type BatchDecision =
   | { readonly kind: 'noAccess' }
   | { readonly kind: 'contended' };
 
+/** Whose a batch is, in words; absent what is not there any more. */
+export interface BatchNames {
+  readonly person?: string;
+  readonly device?: Device;
+  readonly folderName?: string;
+}
+
 export interface HeldBatchesOptions {
   readonly deps: SyncDeps;
+  readonly people: Pick<Directory, 'person' | 'device'>;
   readonly store: EventStore;
   readonly reader: HeldBatchReader;
 }
@@ -45,11 +55,13 @@ const itemsPerAppend = 200;
 
 export class HeldBatches {
   readonly #deps: SyncDeps;
+  readonly #people: HeldBatchesOptions['people'];
   readonly #store: EventStore;
   readonly #reader: HeldBatchReader;
 
-  constructor({ deps, store, reader }: HeldBatchesOptions) {
+  constructor({ deps, people, store, reader }: HeldBatchesOptions) {
     this.#deps = deps;
+    this.#people = people;
     this.#store = store;
     this.#reader = reader;
   }
@@ -60,6 +72,17 @@ export class HeldBatches {
 
   countOpen(...person: Parameters<HeldBatchReader['countOpen']>): Promise<number> {
     return this.#reader.countOpen(...person);
+  }
+
+  async namesOf({ tenant, account, device, collection }: HeldBatchTable): Promise<BatchNames> {
+    const person = await this.#people.person(tenant, account);
+    const state = await this.#people.device(tenant, device);
+    const folder = (await this.#deps.folders.of(tenant, account)).get(collection);
+    return {
+      ...(person ? { person: person.account.email } : {}),
+      ...(state.kind === 'device' ? { device: state } : {}),
+      ...(folder ? { folderName: folder.displayName } : {}),
+    };
   }
 
   /** One batch with the names of its items; undefined for one that nobody has. */

@@ -1,6 +1,7 @@
 /** Every command of `mobilesync`, in the order of its help. */
 import type { CliCommand } from '../command.ts';
 import { conflictsCommand, conflictsReplayCommand, decideCommand } from './conflicts.ts';
+import { discardCommand, heldCommand, releaseCommand } from './held.ts';
 import { historyCommand } from './history.ts';
 import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
 import { readModelsCommand } from './read-models.ts';
@@ -14,6 +15,9 @@ export const commands: readonly CliCommand[] = [
   conflictsCommand,
   decideCommand,
   conflictsReplayCommand,
+  heldCommand,
+  releaseCommand,
+  discardCommand,
   verifyCommand,
   anchorCommand,
   readModelsCommand,
