@@ -42,9 +42,8 @@ beforeAll(async () => {
     return Promise.reject(new Error('killed'));
   };
   world = await World.start({ pool, nowMs: () => nowMs, log: { ...log, append }, massDeletes: limits });
-  const people = { person: async () => undefined, device: async () => ({ kind: 'unpaired' as const }) };
   const reader = new HeldBatchReader(world.db);
-  service = new HeldBatches({ deps: world.engine.deps, people, store: world.store, reader });
+  service = new HeldBatches({ deps: world.engine.deps, store: world.store, reader });
 });
 afterAll(() => world.stop());
 beforeEach(() => {

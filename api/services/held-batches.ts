@@ -45,7 +45,8 @@ export interface BatchNames {
 
 export interface HeldBatchesOptions {
   readonly deps: SyncDeps;
-  readonly people: Pick<Directory, 'person' | 'device'>;
+  /** Who tells whose a batch is; absent: nobody is named. */
+  readonly people?: Pick<Directory, 'person' | 'device'>;
   readonly store: EventStore;
   readonly reader: HeldBatchReader;
 }
@@ -75,12 +76,12 @@ export class HeldBatches {
   }
 
   async namesOf({ tenant, account, device, collection }: HeldBatchTable): Promise<BatchNames> {
-    const person = await this.#people.person(tenant, account);
-    const state = await this.#people.device(tenant, device);
+    const person = await this.#people?.person(tenant, account);
+    const state = await this.#people?.device(tenant, device);
     const folder = (await this.#deps.folders.of(tenant, account)).get(collection);
     return {
       ...(person ? { person: person.account.email } : {}),
-      ...(state.kind === 'device' ? { device: state } : {}),
+      ...(state?.kind === 'device' ? { device: state } : {}),
       ...(folder ? { folderName: folder.displayName } : {}),
     };
   }
