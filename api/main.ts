@@ -53,6 +53,7 @@ import { demoPeople, ensureDemoPeople } from './services/demo.ts';
 import { Devices } from './services/devices.ts';
 import { Directory } from './services/directory.ts';
 import { createFolders } from './services/folders.ts';
+import { createKin } from './services/kin.ts';
 import { createSignIn } from './services/sign-in.ts';
 import { buildSupport } from './support.ts';
 import { Teardown } from './teardown.ts';
@@ -174,6 +175,7 @@ async function startAll(
 
   const folders = createFolders(store, directory);
   const engine = buildEngine({
+    kin: createKin({ devices, directory, reader: devicesReader }),
     db,
     store,
     bodies,

@@ -23,6 +23,7 @@ import type { Session } from '../session.ts';
 import type { Element } from '../wbxml/element.ts';
 import type { Fragment } from '../wbxml/writer.port.ts';
 import type { MassDeletes } from './hold-back.ts';
+import type { Kin } from './kin.port.ts';
 import type { Renderer } from './renderer.ts';
 import type { Conversation, ConversationId, ConversationStore } from './store.ts';
 
@@ -49,6 +50,8 @@ export interface CommandsDeps {
   readonly conversations: ConversationStore;
   readonly classOf: (kind: Folder['kind']) => ItemClass;
   readonly open: (tenant: TenantId, rows: readonly ItemRow[]) => Promise<Map<ItemId, Fields>>;
+  /** Without it a key is served to the device alone that it was issued to. */
+  readonly kin?: Kin;
   readonly commandId: (parts: readonly string[]) => CommandId;
   readonly nonce: () => string;
   readonly now: () => Instant;

@@ -5,7 +5,7 @@ import type { PastEvent } from '../../../domain/item/decide.ts';
 import type { Fields } from '../../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../../domain/item/state.ts';
 import type { Cause } from '../../../domain/shared/event.ts';
-import type { CommandId, Instant, ItemId } from '../../../domain/shared/ids.ts';
+import type { CommandId, DeviceKey, Instant, ItemId } from '../../../domain/shared/ids.ts';
 import type { Held } from '../../../domain/sync/state.ts';
 import type { ItemRow } from '../../../projections/item-view/read.ts';
 import { itemIdFrom } from '../../ids.ts';
@@ -16,6 +16,7 @@ import { syncStatus } from '../status.ts';
 import { encodeTree } from '../wbxml/writer.ts';
 import { adoptable, adoption } from './adopt.ts';
 import type { ClientCommand, CommandPlan, CommandsDeps, CommandsInput, Planned } from './commands.ts';
+import { sentBefore } from './sent-before.ts';
 
 export async function planCommands(deps: CommandsDeps, input: CommandsInput): Promise<CommandPlan> {
   const { commands } = input;
@@ -26,8 +27,27 @@ export async function planCommands(deps: CommandsDeps, input: CommandsInput): Pr
   const rows = new Map(found.map((row) => [row.item, row]));
   const counts = new Map<string, number>();
   const lost = await adoptable(deps, input, rows);
-  const planned = commands.map((command) => plan(deps, input, command, held, rows, lost, counts));
+  const authors = await addAuthors(deps, input);
+  const planned = commands.map((command) => {
+    const author = command.do === 'add' ? (authors.get(command) ?? input.id.device) : input.author;
+    return plan(deps, { ...input, author }, command, held, rows, lost, counts);
+  });
   return { planned, requests: planned.flatMap(({ request }) => (request ? [request] : [])), held, rows };
+}
+
+/** Under which of its former ids the device sent an Add before. With a key of its own all Adds are its own. */
+async function addAuthors(deps: CommandsDeps, input: CommandsInput): Promise<ReadonlyMap<ClientCommand, DeviceKey>> {
+  const found = new Map<ClientCommand, DeviceKey>();
+  const adds = input.commands.flatMap((command) => (command.do === 'add' ? [command] : []));
+  if (input.author === input.id.device || adds.length === 0) return found;
+  for (const author of new Set([input.author, ...((await deps.kin?.formerSelves(input.session)) ?? [])])) {
+    const counts = new Map<string, number>();
+    const planned = adds.map((command) => planAdd(deps, { ...input, author }, command, counts));
+    for (const command of await sentBefore(deps, input, planned)) {
+      if (!found.has(command)) found.set(command, author);
+    }
+  }
+  return found;
 }
 
 async function heldOf(deps: CommandsDeps, input: CommandsInput, items: readonly ItemId[]): Promise<Map<ItemId, Held>> {

@@ -1,7 +1,7 @@
 /** What one exchange is asked, what it answers, and what it needs to find out. */
 import type { Folder } from '../../../domain/folder/state.ts';
 import type { EventMeta } from '../../../domain/shared/event.ts';
-import type { DeviceKey, Instant, ItemId } from '../../../domain/shared/ids.ts';
+import type { Instant, ItemId } from '../../../domain/shared/ids.ts';
 import type { SyncOptions } from '../../../domain/sync/events.ts';
 import { formatKey } from '../../../domain/sync/key.ts';
 import type { ItemClass } from '../classes/port.ts';
@@ -33,21 +33,11 @@ export interface ExchangeResult {
   readonly isUnchanged: boolean;
 }
 
-/** Devices of one person that may be one and the same. */
-export interface Kin {
-  /** Those that this one may have been: of the same person and sort, the latest first, at most a few. */
-  formerSelves(session: Session): Promise<readonly DeviceKey[]>;
-  /** The device came with a key of the other. */
-  succeed(session: Session, former: DeviceKey): Promise<void>;
-}
-
 export interface ExchangeDeps extends ChangesDeps, CommandsDeps {
   readonly conversations: ConversationStore;
   readonly keyChecks: KeyChecks;
   readonly classOf: (kind: Folder['kind']) => ItemClass;
   readonly now: () => Instant;
-  /** Without it a key is served to the device alone that it was issued to. */
-  readonly kin?: Kin;
   /**
    * Somebody looks at these: a key that cannot be served, and an item that could not be shown. `ahead` is a key of ours
    * that the log does not know of: it was restored to an earlier point by other means than `restore`.
