@@ -11,7 +11,7 @@ import { actingAdmin } from './acting.ts';
 import { accountParams, deviceParams, deviceView, errorBody } from './schemas.ts';
 
 function viewOf({ key, pairedAt, device }: PairedDevice): z.infer<typeof deviceView> {
-  const { deviceId, client, information, accepted, offered, blocked, wipe } = device;
+  const { deviceId, client, information, accepted, offered, blocked, watchedUntil, wipe } = device;
   const policy = accepted ?? offered;
   return {
     deviceId,
@@ -21,6 +21,7 @@ function viewOf({ key, pairedAt, device }: PairedDevice): z.infer<typeof deviceV
     information: { ...information },
     policy: policy ? { name: policy.policy, isAccepted: accepted !== undefined } : null,
     blocked,
+    watchedUntil: watchedUntil ?? null,
     wipe: { status: wipe.kind, scope: wipe.kind === 'none' ? null : wipe.scope },
   };
 }

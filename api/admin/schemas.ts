@@ -105,6 +105,7 @@ export const deviceView = z.object({
   information: z.record(z.string(), z.unknown()),
   policy: z.object({ name: z.string(), isAccepted: z.boolean() }).nullable(),
   blocked: z.boolean(),
+  watchedUntil: z.string().nullable().describe('What it asks and is answered is kept in full until then'),
   wipe: z.object({ status: z.enum(['none', 'requested', 'done']), scope: z.enum(['account', 'device']).nullable() }),
 });
 

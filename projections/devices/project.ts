@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import { idOfStream } from '../../domain/account/stream.ts';
 import type { DeviceEvent } from '../../domain/device/events.ts';
 import type { AccountId, DeviceKey, Position } from '../../domain/shared/ids.ts';
-import type { Projection } from '../runner/projection.ts';
-import { devicesMigration } from './table.ts';
+import type { Page, Projection } from '../runner/projection.ts';
+import { devicesMigration, deviceWatchMigration } from './table.ts';
 
 interface Pairing {
   readonly account: AccountId;
@@ -18,10 +18,12 @@ export function devicesView(): Projection {
   return {
     name: 'devices',
     version: 1,
-    migrations: [devicesMigration],
+    migrations: [devicesMigration, deviceWatchMigration],
     async project(page) {
       /** The last word on each device: null is gone. */
       const pairings = new Map<DeviceKey, Pairing | null>();
+      /** Until when each device is watched: null is not any more. */
+      const watches = new Map<DeviceKey, string | null>();
       const touched = new Map<string, readonly Position[]>();
       for (const recorded of page.events) {
         const device = idOfStream(recorded.stream, 'device');
@@ -32,7 +34,12 @@ export function devicesView(): Projection {
           const { account, deviceId } = event.data;
           pairings.set(device, { account: account as AccountId, deviceId, at: recorded.meta.at });
         }
-        if (event.type === 'DeviceRemoved' || recorded.type === 'Forgotten') pairings.set(device, null);
+        if (event.type === 'DeviceRemoved' || recorded.type === 'Forgotten') {
+          pairings.set(device, null);
+          watches.set(device, null);
+        }
+        if (event.type === 'DeviceWatched') watches.set(device, event.data.until);
+        if (event.type === 'DeviceWatchEnded') watches.set(device, null);
       }
       if (pairings.size > 0) {
         const present = [...pairings].flatMap(([device, pairing]) => (pairing ? [{ device, ...pairing }] : []));
@@ -49,7 +56,21 @@ export function devicesView(): Projection {
           on conflict (device) do update set account = excluded.account, tenant = excluded.tenant,
             device_id = excluded.device_id, paired_at = excluded.paired_at`);
       }
+      writeWatches(page, watches);
       return touched.size > 0 ? touched : undefined;
     },
   };
+}
+
+function writeWatches(page: Page, watches: ReadonlyMap<DeviceKey, string | null>): void {
+  if (watches.size === 0) return;
+  const over = [...watches].flatMap(([device, until]) => (until === null ? [device] : []));
+  const on = [...watches].flatMap(([device, until]) => (until === null ? [] : [{ device, until }]));
+  page.later(sql`delete from device_watch where device = any(${over}::text[])`);
+  page.later(sql`
+    insert into device_watch (device, tenant, until)
+    select n.device, ${page.tenant}, n.until
+    from unnest(${on.map(({ device }) => device)}::text[], ${on.map(({ until }) => until)}::timestamptz[])
+      as n(device, until)
+    on conflict (device) do update set until = excluded.until`);
 }

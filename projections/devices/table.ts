@@ -11,6 +11,25 @@ export interface DeviceViewTable {
   paired_at: Date;
 }
 
+/** Devices whose exchanges are kept in full until a time, which may be over. */
+export interface DeviceWatchTable {
+  device: DeviceKey;
+  tenant: TenantId;
+  until: Date;
+}
+
+export const deviceWatchMigration: Migration = {
+  name: '0121_device_watch',
+  async up(db) {
+    await sql`
+      create table device_watch (
+        device text primary key,
+        tenant text not null,
+        until timestamptz not null
+      )`.execute(db);
+  },
+};
+
 export const devicesMigration: Migration = {
   name: '0120_devices',
   async up(db) {

@@ -1,7 +1,7 @@
 /** Every migration there is. A projection or an adapter adds its own here; names sort in the order they run. */
 import { accountsMigration } from '../../../projections/accounts/table.ts';
 import { conflictsMigration } from '../../../projections/conflicts/table.ts';
-import { devicesMigration } from '../../../projections/devices/table.ts';
+import { devicesMigration, deviceWatchMigration } from '../../../projections/devices/table.ts';
 import { foldersMigration } from '../../../projections/folders/table.ts';
 import { heldBatchesMigration } from '../../../projections/held-batches/table.ts';
 import { itemLogMigration } from '../../../projections/item-log/table.ts';
@@ -28,6 +28,7 @@ export const migrations: readonly NamedMigration[] = [
   syncMigration,
   accountsMigration,
   devicesMigration,
+  deviceWatchMigration,
   foldersMigration,
   officeBaselineMigration,
   writeBackMigration,
