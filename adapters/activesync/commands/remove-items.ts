@@ -2,7 +2,7 @@ import type { Folder } from '../../../domain/folder/state.ts';
 import type { Cause } from '../../../domain/shared/event.ts';
 import type { CommandId } from '../../../domain/shared/ids.ts';
 import type { ActiveSyncDeps } from '../deps.ts';
-import { actorOf, itemsOf, ownerOf, type Session } from '../session.ts';
+import { actorOf, conversationOf, itemsOf, ownerOf, type Session } from '../session.ts';
 
 const itemsPerAppend = 200;
 
@@ -11,7 +11,7 @@ const itemsPerAppend = 200;
  * @param by the command that asks for it: the same one again removes nothing twice.
  */
 export async function removeItems(
-  deps: Pick<ActiveSyncDeps, 'items' | 'view' | 'settled' | 'commandId' | 'now'>,
+  deps: Pick<ActiveSyncDeps, 'items' | 'view' | 'settled' | 'commandId' | 'now' | 'massDeletes'>,
   session: Session,
   folder: Folder,
   by: CommandId,
@@ -32,4 +32,7 @@ export async function removeItems(
   for (let at = 0; at < requests.length; at += itemsPerAppend) {
     await deps.items.execute(session.tenant, requests.slice(at, at + itemsPerAppend));
   }
+  if (rows.length === 0) return;
+  const losses = { removed: rows.length, blanked: 0 };
+  deps.massDeletes?.recent.add(conversationOf(session, folder.collection), losses, Date.parse(deps.now()));
 }

@@ -11,6 +11,7 @@ import type { EventMeta } from '../../../../domain/shared/event.ts';
 import type { CollectionId } from '../../../../domain/shared/ids.ts';
 import { parseKey } from '../../../../domain/sync/key.ts';
 import { collectionIdFrom } from '../../../ids.ts';
+import { holdFolders } from '../../conversation/hold-folder.ts';
 import { statusAnswer } from '../../http/command-status.ts';
 import type { CommandAnswer, CommandHandler } from '../../request.ts';
 import { actorOf, causeOf, type Session } from '../../session.ts';
@@ -91,12 +92,38 @@ async function change(
   if (command.type === 'delete') {
     const refusal = decideFolders(before, command);
     // Gone already: the answer to the first request was lost, or another device was faster. Both may go on.
-    if (refusal.kind === 'accepted') await removeContents(deps, session, before, command.collection, meta);
+    if (refusal.kind === 'accepted') {
+      const inside = contentsOf(before, command.collection);
+      // The device is told that it is done, and finds the folder again when it next looks.
+      if (await holdFolders(deps, session, inside, 'FolderDelete')) {
+        return await told(deps, hierarchies, { name, session, syncKey, command }, { before, after: before });
+      }
+      for (const folder of inside) {
+        await removeItems(deps, session, folder, meta.commandId, causeOf(session, 'FolderDelete'));
+      }
+    }
   }
   const result = await deps.folders.run(session.tenant, session.account, command, meta);
   if (result.kind === 'refused') return statusAnswer(name, statusOf(name, result.reason));
-  const own = ownChanges(command, before, result.tree);
-  const answer = await converse(deps, hierarchies, session, syncKey, result.tree, own);
+  return await told(deps, hierarchies, { name, session, syncKey, command }, { before, after: result.tree });
+}
+
+interface Asked {
+  readonly name: ChangeName;
+  readonly session: Session;
+  readonly syncKey: string;
+  readonly command: FolderCommand;
+}
+
+/** The answer, and with it what the device knows of its folders from now on. */
+async function told(
+  deps: FolderDeps,
+  hierarchies: HierarchyStore,
+  { name, session, syncKey, command }: Asked,
+  { before, after }: { readonly before: FolderTree; readonly after: FolderTree },
+): Promise<CommandAnswer> {
+  const own = ownChanges(command, before, after);
+  const answer = await converse(deps, hierarchies, session, syncKey, after, own);
   if (answer === 'forged') return statusAnswer(name, folderStatus.invalidSyncKey);
   if (answer === 'contended') return statusAnswer(name, folderStatus.serverError);
   const writer = new Writer().open(rootTags[name]).element(FolderHierarchy.Status, String(folderStatus.success));
@@ -140,20 +167,12 @@ function viewOf({ collection, displayName, parent, wireType }: Folder): FolderVi
   return { collection, displayName, parent, wireType };
 }
 
-/** The items of a folder and of those in it go first: a crash in between leaves a folder that can be deleted again. */
-async function removeContents(
-  deps: FolderDeps,
-  session: Session,
-  tree: FolderTree,
-  collection: CollectionId,
-  meta: EventMeta,
-): Promise<void> {
-  for (const folder of tree.values()) {
-    if (folder.parent === collection) await removeContents(deps, session, tree, folder.collection, meta);
-  }
+/** The folders whose items go first, those inside before: a crash in between leaves what can be deleted again. */
+function contentsOf(tree: FolderTree, collection: CollectionId): Folder[] {
+  const inside = [...tree.values()].filter(({ parent }) => parent === collection);
   const folder = tree.get(collection);
-  if (folder && folder.owner === undefined)
-    await removeItems(deps, session, folder, meta.commandId, causeOf(session, 'FolderDelete'));
+  const own = folder && folder.owner === undefined ? [folder] : [];
+  return [...inside.flatMap((one) => contentsOf(tree, one.collection)), ...own];
 }
 
 function statusOf(name: ChangeName, reason: FolderRefusal): number {

@@ -25,7 +25,18 @@ import { shownFolders } from './shown.ts';
 
 export type FolderDeps = Pick<
   ActiveSyncDeps,
-  'folders' | 'keyChecks' | 'commandId' | 'nonce' | 'now' | 'items' | 'view' | 'settled' | 'conversations' | 'kin'
+  | 'folders'
+  | 'keyChecks'
+  | 'commandId'
+  | 'nonce'
+  | 'now'
+  | 'items'
+  | 'view'
+  | 'settled'
+  | 'conversations'
+  | 'kin'
+  | 'events'
+  | 'massDeletes'
 >;
 
 const attemptsMax = 4;

@@ -2,6 +2,7 @@
 import type { Folder, FolderTree } from '../../../../domain/folder/state.ts';
 import type { CollectionId, ItemId } from '../../../../domain/shared/ids.ts';
 import type { BodyPreference, RenderContext } from '../../classes/port.ts';
+import { holdFolders } from '../../conversation/hold-folder.ts';
 import type { ActiveSyncDeps } from '../../deps.ts';
 import { statusAnswer } from '../../http/command-status.ts';
 import type { CommandHandler } from '../../request.ts';
@@ -14,7 +15,18 @@ import { removeItems } from '../remove-items.ts';
 
 export type ItemOperationsDeps = Pick<
   ActiveSyncDeps,
-  'folders' | 'view' | 'open' | 'classOf' | 'items' | 'settled' | 'commandId' | 'now' | 'nonce'
+  | 'folders'
+  | 'view'
+  | 'open'
+  | 'classOf'
+  | 'items'
+  | 'settled'
+  | 'commandId'
+  | 'now'
+  | 'nonce'
+  | 'conversations'
+  | 'events'
+  | 'massDeletes'
 >;
 
 const operationsMax = 512;
@@ -122,13 +134,23 @@ async function empty(
   const isAllowed = folder && folder.access === 'write' && folder.owner === undefined;
   if (isAllowed) {
     const options = child(operation, ItemOperations.Options);
-    if (options && child(options, ItemOperations.DeleteSubFolders)) await emptyInside(deps, session, tree, folder);
-    const commandId = deps.commandId(['empty', session.device, collectionId, deps.nonce()]);
-    await removeItems(deps, session, folder, commandId, causeOf(session, emptying));
+    const withInside = options !== undefined && child(options, ItemOperations.DeleteSubFolders) !== undefined;
+    const folders = withInside ? [folder, ...insideOf(tree, folder)] : [folder];
+    // What is too much stays where it is, on this device too, until a person has said what shall become of it.
+    if (!(await holdFolders(deps, session, folders, 'EmptyFolderContents'))) {
+      if (withInside) await emptyInside(deps, session, tree, folder);
+      const commandId = deps.commandId(['empty', session.device, collectionId, deps.nonce()]);
+      await removeItems(deps, session, folder, commandId, causeOf(session, emptying));
+    }
   }
   const status = isAllowed ? itemOperationsStatus.success : itemOperationsStatus.notFound;
   writer.open(ItemOperations.EmptyFolderContents).element(ItemOperations.Status, String(status));
   writer.element(AirSync.CollectionId, collectionId).close();
+}
+
+function insideOf(tree: FolderTree, folder: Folder): Folder[] {
+  const inside = [...tree.values()].filter(({ parent, owner }) => parent === folder.collection && owner === undefined);
+  return inside.flatMap((one) => [one, ...insideOf(tree, one)]);
 }
 
 /** The folders in the folder, with their items. Those that nobody deletes stay. */
