@@ -26,6 +26,7 @@ import { allProjections } from './catalogue.ts';
 import type { Engine } from './engine.ts';
 import type { Accounts } from './services/accounts.ts';
 import { Conflicts } from './services/conflicts.ts';
+import { Conversations } from './services/conversations.ts';
 import type { Devices } from './services/devices.ts';
 import type { Directory } from './services/directory.ts';
 import { HeldBatches } from './services/held-batches.ts';
@@ -69,6 +70,7 @@ export interface Support {
   readonly readModels: ReadModels;
   readonly restoring: Restoring;
   readonly conflicts: Conflicts;
+  readonly conversations: Conversations;
   readonly names: Names;
   readonly proof?: LogProof;
 }
@@ -89,6 +91,7 @@ export function buildSupport(options: SupportOptions): Support {
     histories: new ItemHistories(store, itemLog),
     readModels: new ReadModels({ db, store, projections: allProjections(keys) }),
     restoring: new Restoring({ putRight, log: itemLog, settled, now }),
+    conversations: new Conversations({ deps: engine.deps, view: engine.syncView, store }),
     conflicts: new Conflicts({ reader: new ConflictsReader(db), log: itemLog, putRight, settled }),
     names: new Names(options.directory),
     ...(anchoring

@@ -10,7 +10,8 @@ import { personOr404 } from './accounts.ts';
 import { actingAdmin } from './acting.ts';
 import { accountParams, deviceParams, deviceView, errorBody } from './schemas.ts';
 
-function viewOf({ key, pairedAt, device }: PairedDevice): z.infer<typeof deviceView> {
+/** @param all the devices of its person */
+function viewOf({ key, pairedAt, device }: PairedDevice, all: readonly PairedDevice[]): z.infer<typeof deviceView> {
   const { deviceId, client, information, accepted, offered, blocked, watchedUntil, wipe } = device;
   const policy = accepted ?? offered;
   return {
@@ -22,6 +23,8 @@ function viewOf({ key, pairedAt, device }: PairedDevice): z.infer<typeof deviceV
     policy: policy ? { name: policy.policy, isAccepted: accepted !== undefined } : null,
     blocked,
     watchedUntil: watchedUntil ?? null,
+    former: device.former ? (all.find((one) => one.key === device.former)?.device.deviceId ?? device.former) : null,
+    successors: all.filter((one) => one.device.former === key).map((one) => one.device.deviceId),
     wipe: { status: wipe.kind, scope: wipe.kind === 'none' ? null : wipe.scope },
   };
 }
@@ -37,9 +40,10 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
     const person = await personOr404(deps, email, reply);
     if (!person) return undefined;
     const key = deviceKeyFrom(person.account.id, deviceId);
-    const paired = (await deps.devices.of(person)).find((device) => device.key === key);
+    const all = await deps.devices.of(person);
+    const paired = all.find((device) => device.key === key);
     if (!paired) unknownDevice(reply, deviceId);
-    return paired && { person, paired };
+    return paired && { person, paired, all };
   };
   type Asked = FastifyRequest<{ Params: z.infer<typeof deviceParams> }>;
   const administer = async (
@@ -51,7 +55,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
     const found = await find(email, deviceId, reply);
     if (!found) return reply;
     const device = await deps.devices.administer(found.person, deviceId, command, actingAdmin(request));
-    return device ? viewOf({ ...found.paired, device }) : unknownDevice(reply, deviceId);
+    return device ? viewOf({ ...found.paired, device }, found.all) : unknownDevice(reply, deviceId);
   };
 
   app.get(
@@ -66,7 +70,9 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
     },
     async ({ params }, reply) => {
       const person = await personOr404(deps, params.email, reply);
-      return person ? { devices: (await deps.devices.of(person)).map(viewOf) } : reply;
+      if (!person) return reply;
+      const all = await deps.devices.of(person);
+      return { devices: all.map((one) => viewOf(one, all)) };
     },
   );
 
@@ -75,7 +81,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
     { schema: { tags, summary: 'One device', params: deviceParams, response: { ...errors, 200: deviceView } } },
     async ({ params }, reply) => {
       const found = await find(params.email, params.deviceId, reply);
-      return found ? viewOf(found.paired) : reply;
+      return found ? viewOf(found.paired, found.all) : reply;
     },
   );
 

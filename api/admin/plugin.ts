@@ -9,6 +9,7 @@ import { requestDurations } from '../metrics.ts';
 import { accountRoutes } from './accounts.ts';
 import { bearerOf } from './bearer.ts';
 import { conflictRoutes } from './conflicts.ts';
+import { conversationRoutes } from './conversations.ts';
 import { deviceRoutes } from './devices.ts';
 import { heldRoutes } from './held.ts';
 import { itemRoutes } from './items.ts';
@@ -57,6 +58,7 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(accountRoutes, { deps });
   await app.register(officeRoutes, { deps });
   await app.register(deviceRoutes, { deps });
+  await app.register(conversationRoutes, { deps });
   await app.register(itemRoutes, { deps });
   await app.register(restoringRoutes, { deps });
   await app.register(conflictRoutes, { deps });

@@ -106,6 +106,11 @@ export const deviceView = z.object({
   policy: z.object({ name: z.string(), isAccepted: z.boolean() }).nullable(),
   blocked: z.boolean(),
   watchedUntil: z.string().nullable().describe('What it asks and is answered is kept in full until then'),
+  former: z
+    .string()
+    .nullable()
+    .describe('DeviceId (key, where it was forgotten) of the device whose keys it came with'),
+  successors: z.array(z.string()).describe('DeviceIds of devices that came with keys of this one'),
   wipe: z.object({ status: z.enum(['none', 'requested', 'done']), scope: z.enum(['account', 'device']).nullable() }),
 });
 

@@ -1,6 +1,7 @@
 /** Every command of `mobilesync`, in the order of its help. */
 import type { CliCommand } from '../command.ts';
 import { conflictsCommand, conflictsReplayCommand, decideCommand } from './conflicts.ts';
+import { conversationCommand, devicesCommand, resyncCommand } from './conversations.ts';
 import { discardCommand, heldCommand, releaseCommand } from './held.ts';
 import { historyCommand } from './history.ts';
 import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
@@ -15,6 +16,9 @@ export const commands: readonly CliCommand[] = [
   conflictsCommand,
   decideCommand,
   conflictsReplayCommand,
+  devicesCommand,
+  conversationCommand,
+  resyncCommand,
   heldCommand,
   releaseCommand,
   discardCommand,
