@@ -4,9 +4,11 @@
  */
 import { type ConflictRule, merge } from '../conflict/merge.ts';
 import { applyDelta, type Delta, difference, emptyDelta, equal, isEmpty, pathsOf } from '../conflict/paths.ts';
+import { mergeEvent } from '../matching/events.ts';
 import type { Actor, DomainEvent } from '../shared/event.ts';
-import type { AccountId, CollectionId } from '../shared/ids.ts';
+import type { AccountId, CollectionId, ItemId } from '../shared/ids.ts';
 import { type DecideCommand, decideConflict } from './decide-conflict.ts';
+import { decideMerging, type MergeCommand } from './decide-merge.ts';
 import { decideRestore, type RestoreCommand } from './decide-restore.ts';
 import { itemEvent, parseItemType } from './events.ts';
 import type { Fields, ItemKind, Patch } from './fields.ts';
@@ -43,6 +45,9 @@ export type ItemCommand =
       readonly rule: ConflictRule;
       readonly loser: 'client' | 'server';
     }
+  /** What was added is an item that is there already; it becomes no item of its own. */
+  | { readonly do: 'forward'; readonly to: ItemId }
+  | MergeCommand
   | RestoreCommand
   | DecideCommand;
 
@@ -58,16 +63,19 @@ export type Decision =
   | { readonly kind: 'refused'; readonly reason: ItemRefusal };
 
 /**
- * `gone`: it was removed; `unknown`: it never was; `noRevision`, `noConflict`: its history has none at that place;
+ * `gone`: it was removed; `unknown`: it never was; `noRevision`, `noConflict`, `noMerge`: its history has none at that place;
  * `decided`: the conflict was decided otherwise.
  */
-export type ItemRefusal = 'gone' | 'unknown' | 'noRevision' | 'noConflict' | 'decided';
+export type ItemRefusal = 'gone' | 'unknown' | 'noRevision' | 'noConflict' | 'noMerge' | 'decided';
 
 const nothing: Decision = { kind: 'accepted', events: [], merged: false };
 
 export function decide(history: readonly PastEvent[], command: ItemCommand, actor: Actor): Decision {
   const current = fold(history);
   if (command.do === 'add') return decideAdd(current, command);
+  if (command.do === 'forward') {
+    return { kind: 'accepted', events: [mergeEvent('ItemForwarded', { to: command.to })], merged: false };
+  }
   if (!current) return { kind: 'refused', reason: 'unknown' };
   switch (command.do) {
     case 'change':
@@ -84,6 +92,9 @@ export function decide(history: readonly PastEvent[], command: ItemCommand, acto
       };
     case 'reconcile':
       return decideReconcile(current, command);
+    case 'merge':
+    case 'unmerge':
+      return decideMerging(history, current, command);
     case 'restore':
     case 'revert':
     case 'undo':
