@@ -24,6 +24,7 @@ import { commandIdFrom } from '../adapters/ids.ts';
 import type { ItemBodies } from '../adapters/items/bodies.ts';
 import { ItemCommands } from '../adapters/items/item-commands.ts';
 import { rowOpener, wholeRowOpener } from '../adapters/items/open-rows.ts';
+import { FolderCandidates } from '../adapters/matching/candidates.ts';
 import type { AppointmentFields } from '../domain/appointment/fields.ts';
 import { lastEnd } from '../domain/appointment/recurrence.ts';
 import type { ItemKind } from '../domain/item/fields.ts';
@@ -137,6 +138,7 @@ export function assembleEngine(parts: EngineParts): Engine {
     limits: parts.massDeletes ?? defaultMassDeleteLimits,
     recent: new RecentLosses(),
   };
+  const open = wholeRowOpener(openRows, bodies);
   const deps: SyncDeps = {
     items,
     view: itemView,
@@ -145,9 +147,10 @@ export function assembleEngine(parts: EngineParts): Engine {
     folders,
     now,
     massDeletes,
+    candidates: new FolderCandidates({ view: itemView, openBriefly: openRows, open }),
     keyChecks: new KeyChecks(parts.syncKeySecret),
     classOf: (kind) => classes[kind],
-    open: wholeRowOpener(openRows, bodies),
+    open,
     openBriefly: openRows,
     longBodies: (tenant, item, fields) => (bodies.hasNamed(fields) ? bodies.inflate(tenant, item, fields) : undefined),
     commandId: commandIdFrom,

@@ -105,6 +105,19 @@ export class ItemCommands {
     return [...(await this.#store.load(tenant, itemStream(kind, item))).events];
   }
 
+  /** The events of several items of one kind; those that never were have none. */
+  async histories(
+    tenant: TenantId,
+    kind: ItemKind,
+    items: readonly ItemId[],
+  ): Promise<Map<ItemId, readonly RecordedEvent[]>> {
+    const pages = await this.#store.loadMany(
+      tenant,
+      items.map((item) => itemStream(kind, item)),
+    );
+    return new Map(items.map((item) => [item, pages.get(itemStream(kind, item))?.events ?? []]));
+  }
+
   /** What no log takes is refused by itself: the commands beside it are carried out. */
   async #round(tenant: TenantId, requests: readonly ItemRequest[]): Promise<ItemResult[]> {
     try {

@@ -1,6 +1,6 @@
 /** Whether two items are the same, by which signs, and how sure that is. Symmetric. */
 import type { Sign } from './events.ts';
-import { compareNames, isPersonalMail, type Likening, type Person } from './person.ts';
+import { compareNames, isPersonalMail, type Likening, type Person, workElsewhere } from './person.ts';
 import type { Traits } from './traits.ts';
 
 /**
@@ -44,6 +44,7 @@ function judgePeople(a: Person, b: Person, isOwn: IsOwn, likening: Pick<Likening
   const signs: Sign[] = [names === 'equal' ? 'name' : 'spelling', ...contact];
   if (areApart(a.birthday ? [a.birthday] : [], b.birthday ? [b.birthday] : [])) return undefined;
 
+  if (workElsewhere(a, b, likening)) return contact.length > 0 ? { degree: 'perhaps', signs } : undefined;
   const isApart = areApart(a.mobiles, b.mobiles) && !ownMail;
   if (names === 'near') {
     const isSure = (ownMobile || ownMail) && !areApart(a.mobiles, b.mobiles);

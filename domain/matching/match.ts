@@ -24,14 +24,21 @@ export function handlesOf({ uid, content, key, person }: Traits): string[] {
 
 /**
  * Pairs of the same items, in the order of `left`. `left` are distinct among each other, and so are `right`: two of
- * one side are never made one through an item of the other.
+ * one side are never made one through an item of the other. `blocked` places of `right` are not given to anybody, but
+ * count where a number or address is shared.
  */
-export function match(left: readonly Traits[], right: readonly Traits[], likening: Pick<Likening, 'distance'>): Pair[] {
+export function match(
+  left: readonly Traits[],
+  right: readonly Traits[],
+  likening: Pick<Likening, 'distance'>,
+  blocked: ReadonlySet<number> = new Set(),
+): Pair[] {
   const found = { left: byHandle(left), right: byHandle(right) };
   const isOwn: IsOwn = (sign) => namesWith(sign, left, found.left) <= 1 && namesWith(sign, right, found.right) <= 1;
   const pairs = left.flatMap((traits, at) => {
     const near = new Set(handlesOf(traits).flatMap((handle) => found.right.get(handle) ?? []));
     return [...near].flatMap((other): Pair[] => {
+      if (blocked.has(other)) return [];
       const judgement = judge(traits, right[other] as Traits, isOwn, likening);
       return judgement && judgement.degree !== 'perhaps' ? [{ left: at, right: other, ...judgement }] : [];
     });

@@ -93,6 +93,7 @@ describe('the same contact', () => {
       { givenName: 'Kari', familyName: 'Hansen', email2: 'kari@fjord.example' },
     ],
     ['a name alone, when nothing else is said', { givenName: 'Mamma' }, { fileAs: 'Mamma', givenName: 'mamma' }],
+    ['an employer that is named more fully', { ...kari, company: 'Nordlys' }, { ...kari, company: 'Nordlys Bygg AS' }],
     [
       'a company',
       { company: 'Fjord AS', businessPhone: '22001122' },
@@ -122,6 +123,7 @@ describe('two contacts', () => {
       { ...kari, birthday: '1980-01-02' },
       { ...kari, birthday: '2008-01-02' },
     ],
+    ['a person with two positions', { ...kari, company: 'Fjord AS' }, { ...kari, company: 'Hav AS' }],
     [
       'a company and one who works there',
       { company: 'Fjord AS', businessPhone: '22001122' },

@@ -18,6 +18,8 @@ export interface Person {
   readonly family: readonly string[];
   /** A company as such: nobody is named. */
   readonly isCompany: boolean;
+  /** For whom the person works, word by word, without the legal form. */
+  readonly company: readonly string[];
   /** `jr`, `sr`, `iii`: the father is not the son. */
   readonly generation: string;
   readonly mails: readonly string[];
@@ -69,7 +71,7 @@ const roles = new Set(
 export function personOf(contact: ContactFields, { number }: Pick<Likening, 'number'>): Person {
   const parts = partsOf(contact);
   const isCompany = parts.given.length + parts.middle.length + parts.family.length === 0;
-  const company = isCompany ? withoutAll(words(contact.company), legalForms) : [];
+  const company = withoutAll(words(contact.company), legalForms);
   const all = isCompany ? company : [...parts.given, ...parts.middle, ...parts.family];
   const numbers = (fields: readonly (keyof ContactFields)[]) =>
     distinct(fields.map((field) => number((contact[field] as string | undefined) ?? '')));
@@ -77,6 +79,7 @@ export function personOf(contact: ContactFields, { number }: Pick<Likening, 'num
     ...parts,
     ...(isCompany ? { family: company } : {}),
     name: [...all].sort().join(' '),
+    company,
     isCompany,
     mails: distinct(mailFields.map((field) => normalMail(contact[field]))),
     mobiles: numbers(['mobilePhone']),
@@ -164,6 +167,19 @@ function isNearFamily(a: readonly string[], b: readonly string[], { distance }: 
     if (++misspelled > 1) return false;
   }
   return true;
+}
+
+/**
+ * Both work somewhere, and not at the same place: perhaps two positions of one person, that are two contacts on
+ * purpose. Spelling does not count, nor that one says more of the company than the other.
+ */
+export function workElsewhere(a: Person, b: Person, { distance }: Pick<Likening, 'distance'>): boolean {
+  if (a.company.length === 0 || b.company.length === 0) return false;
+  const [less, more] = a.company.length <= b.company.length ? [a.company, b.company] : [b.company, a.company];
+  if (less.every((word) => more.includes(word))) return false;
+  const [one, other] = [less.join(''), more.join('')];
+  const isSpelled = one.length >= 6 && !/\d/.test(one + other) && Math.abs(one.length - other.length) <= 2;
+  return !isSpelled || distance(one, other) > 2;
 }
 
 /** Nobody shares it by its nature, as one shares `post@` and `info@`. */

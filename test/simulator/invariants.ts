@@ -4,8 +4,11 @@ import { Renderer } from '../../adapters/activesync/conversation/renderer.ts';
 import { AirSync } from '../../adapters/activesync/wbxml/code-pages/index.ts';
 import { decodeWbxml } from '../../adapters/activesync/wbxml/decode.ts';
 import { Writer } from '../../adapters/activesync/wbxml/writer.ts';
+import type { RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
 import { itemClasses } from '../../api/engine.ts';
 import { equal } from '../../domain/conflict/paths.ts';
+import type { ItemKind } from '../../domain/item/fields.ts';
+import type { MergeEventData } from '../../domain/matching/events.ts';
 import type { CollectionId, ItemId, TenantId } from '../../domain/shared/ids.ts';
 import { itemStream } from '../../domain/shared/streams.ts';
 import { defaultOptions } from '../../domain/sync/events.ts';
@@ -57,13 +60,20 @@ export async function nothingLost(world: World, phones: readonly UserPhone[]): P
   for (const user of phones) {
     const { tenant } = user.phone.session;
     for (const { kind, serverId, mark } of user.acknowledged) {
-      const history = await world.engine.items.history(tenant, kind, serverId as ItemId);
+      const history = await lifeOf(world, tenant, kind, serverId as ItemId);
       if (!history.some(({ data }) => JSON.stringify(data).includes(JSON.stringify(mark)))) {
         wrong.push(`${mark} of ${user.phone.session.deviceId} is nowhere in ${itemStream(kind, serverId as ItemId)}`);
       }
     }
   }
   return wrong;
+}
+
+/** What a phone brought and was here already stands in the life of that item. */
+async function lifeOf(world: World, tenant: TenantId, kind: ItemKind, item: ItemId): Promise<RecordedEvent[]> {
+  const history = await world.engine.items.history(tenant, kind, item);
+  const to = history.find(({ type }) => type === 'ItemForwarded')?.data as MergeEventData['ItemForwarded'] | undefined;
+  return to ? [...history, ...(await lifeOf(world, tenant, kind, to.to))] : history;
 }
 
 export function noComplaints(phones: readonly UserPhone[]): string[] {

@@ -46,7 +46,7 @@ export async function answer(
   const stale = new Set(standpoint.stale);
   for (const [item, op, version, hash] of done.ops) {
     if (op === 'stale') {
-      stale.add(item);
+      if (!done.later.has(item)) stale.add(item);
       continue;
     }
     own.set(item, op === 'delete' || op === 'softDelete' ? null : { version, hash });
@@ -107,7 +107,8 @@ export async function answer(
     syncKey: keyText(deps, id, state.epoch, issued),
     responses: done.responses,
     commands: found?.commands ?? [],
-    moreAvailable: found?.moreAvailable ?? false,
+    // What waits for the device's next request is more, so that it comes.
+    moreAvailable: found?.moreAvailable || (request.getChanges && done.later.size > 0),
     isUnchanged: false,
   };
 }

@@ -72,8 +72,24 @@ export async function changes(deps: ChangesDeps, query: ChangesQuery): Promise<C
   if (query.stale.size > 0) {
     const rows = await deps.view.byItems(query.id.tenant, query.collection, [...query.stale]);
     await collect(deps, query, collector, rows);
+    await dropCopies(deps, query, collector, rows);
   }
   return isCurrent ? await sinceCursor(deps, query, collector) : await fullDifference(deps, query, collector);
+}
+
+/** What must be sent anew and never was an item here is a device's own copy of another. */
+async function dropCopies(
+  deps: ChangesDeps,
+  query: ChangesQuery,
+  collector: Collector,
+  rows: readonly ItemRow[],
+): Promise<void> {
+  const { overlay } = query.standpoint;
+  const there = new Set(rows.map(({ item }) => item));
+  const copies = [...query.stale].filter((item) => !there.has(item) && !query.own.has(item));
+  const unsure = copies.filter((item) => !overlay.has(item));
+  const held = await deps.conversations.held(query.id, query.conversation, unsure);
+  for (const item of copies) if (overlay.get(item) ?? held.get(item)) collector.drop(item, 'delete');
 }
 
 async function sinceCursor(deps: ChangesDeps, query: ChangesQuery, collector: Collector): Promise<Changes> {

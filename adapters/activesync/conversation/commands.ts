@@ -18,10 +18,12 @@ import type { HeldCommand, Holding, SyncEventData, SyncOptions } from '../../../
 import type { Held } from '../../../domain/sync/state.ts';
 import type { ItemRow, ItemView } from '../../../projections/item-view/read.ts';
 import type { ItemCommands, ItemRequest } from '../../items/item-commands.ts';
+import type { FolderCandidates } from '../../matching/candidates.ts';
 import type { ItemClass } from '../classes/port.ts';
 import type { Session } from '../session.ts';
 import type { Element } from '../wbxml/element.ts';
 import type { Fragment } from '../wbxml/writer.port.ts';
+import type { Claim } from './claims.ts';
 import type { MassDeletes } from './hold-back.ts';
 import type { Kin } from './kin.port.ts';
 import type { Renderer } from './renderer.ts';
@@ -65,6 +67,8 @@ export interface CommandsDeps {
   ) => readonly Position[] | undefined;
   /** Absent: a device may delete whatever it likes. */
   readonly massDeletes?: MassDeletes;
+  /** Absent: what a phone brings is always new. */
+  readonly candidates?: FolderCandidates;
 }
 
 export type Hold = SyncEventData['CommandsHeld'];
@@ -89,6 +93,8 @@ export interface CommandsResult {
   readonly responses: CommandResponse[];
   /** What the commands did to what the device holds, in order. */
   readonly ops: Holding[];
+  /** Of what must be sent anew, what the device learns of in this answer: it is sent with the next. */
+  readonly later: Set<ItemId>;
   /** What is held back from now on. */
   readonly hold?: Hold;
 }
@@ -99,6 +105,12 @@ export type Planned = {
   readonly response?: CommandResponse;
   /** Not carried out, and answered as if it were. */
   readonly held?: Pick<HeldCommand, 'item' | 'do'>;
+  /** An Add that is another item, which `request` speaks of. */
+  readonly claim?: Claim;
+  /** `request` is what the change of this copy means. */
+  readonly copyOf?: ItemId;
+  /** `request` only notes which item that is. */
+  readonly isForward?: boolean;
 };
 
 /** The commands of a request, ready to be carried out. */

@@ -12,7 +12,8 @@ import { ItemContended, type ItemResult } from '../../items/item-commands.ts';
 import { conversationOf, itemsOf, type Session } from '../session.ts';
 import { syncStatus } from '../status.ts';
 import { answer, type Turn } from './answer.ts';
-import type { CommandsInput } from './commands.ts';
+import { repeatsClaim } from './claims.ts';
+import type { CommandsInput, CommandsResult } from './commands.ts';
 import { itemFilter } from './filter.ts';
 import { holdBack, lossesOf } from './hold-back.ts';
 import { planCommands } from './plan-commands.ts';
@@ -132,9 +133,9 @@ async function goOn(
   const asked = await planCommands(deps, input);
   // Normally the commands' events and the answer's are one append. Where that cannot be, the commands come first.
   const { plan, prepared } = await holdBack(deps, input, asked, await deps.items.prepare(id.tenant, asked.requests));
-  if (prepared) {
+  if (prepared && !repeatsClaim(plan, prepared.results)) {
     const done = await settleAll(deps, input, plan, prepared.results);
-    const needsView = prepared.writes.length > 0 && done.ops.some(([, op]) => op === 'stale');
+    const needsView = prepared.writes.length > 0 && hasStale(done);
     if (!needsView) {
       const result = await answer(deps, turn, done, prepared.writes, () => execute(deps, input, plan));
       if (result) noteLosses(deps, id, prepared.results);
@@ -144,10 +145,15 @@ async function goOn(
   const results = await execute(deps, input, plan);
   const done = await settleAll(deps, input, plan, results);
   // What was merged goes back to the device in this answer: the view must show it.
-  if (done.ops.some(([, op]) => op === 'stale')) await deps.conversations.caughtUp(id);
+  if (hasStale(done)) await deps.conversations.caughtUp(id);
   const result = await answer(deps, turn, done, [], undefined);
   if (result) noteLosses(deps, id, results);
   return result;
+}
+
+/** Whether something goes back to the device in this answer. */
+function hasStale({ ops, later }: CommandsResult): boolean {
+  return ops.some(([item, op]) => op === 'stale' && !later.has(item));
 }
 
 /** What was deleted and emptied just now counts when more follows. */

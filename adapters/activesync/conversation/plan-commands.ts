@@ -15,7 +15,9 @@ import { actorOf, causeOf, itemsOf, ownerOf } from '../session.ts';
 import { syncStatus } from '../status.ts';
 import { encodeTree } from '../wbxml/writer.ts';
 import { adoptable, adoption } from './adopt.ts';
+import { withClaims } from './claims.ts';
 import type { ClientCommand, CommandPlan, CommandsDeps, CommandsInput, Planned } from './commands.ts';
+import { type Copy, changeOfCopy, copiesOf } from './copies.ts';
 import { sentBefore } from './sent-before.ts';
 
 export async function planCommands(deps: CommandsDeps, input: CommandsInput): Promise<CommandPlan> {
@@ -28,10 +30,15 @@ export async function planCommands(deps: CommandsDeps, input: CommandsInput): Pr
   const counts = new Map<string, number>();
   const lost = await adoptable(deps, input, rows);
   const authors = await addAuthors(deps, input);
-  const planned = commands.map((command) => {
+  const copies = await copiesOf(deps, input, held, rows);
+  const asked = commands.map((command) => {
     const author = command.do === 'add' ? (authors.get(command) ?? input.id.device) : input.author;
-    return plan(deps, { ...input, author }, command, held, rows, lost, counts);
+    const by = { ...input, author };
+    const copy = command.do === 'change' ? copies.get(command.item) : undefined;
+    return copy ? planCopy(deps, by, command, copy) : plan(deps, by, command, held, rows, lost, counts);
   });
+  const { planned, held: claimed } = await withClaims(deps, input, asked, (items) => heldOf(deps, input, items));
+  for (const [item, known] of claimed) held.set(item, known);
   return { planned, requests: planned.flatMap(({ request }) => (request ? [request] : [])), held, rows };
 }
 
@@ -91,6 +98,19 @@ function plan(
   const claimedAt = command.do === 'change' && command.data ? deps.classOf(kind).claimedAt?.(command.data) : undefined;
   const made = row ? change(deps, input, command, known) : adopt(deps, input, command);
   return { command, request: requestFor(deps, input, kind, item, parts, made, claimedAt) };
+}
+
+function planCopy(deps: CommandsDeps, input: CommandsInput, command: ClientCommand, copy: Copy): Planned {
+  if (command.do !== 'change' || !command.data) return { command };
+  const { item, instanceId, data } = command;
+  const { kind } = input.folder;
+  const parts = ['change', item, instanceId ?? '', digest(encodeTree(data))];
+  const claimedAt = deps.classOf(kind).claimedAt?.(data);
+  const made = changeOfCopy(copy, (known) => {
+    const context = { ...parseContext(input, 'change'), known, ...(instanceId ? { instanceId } : {}) };
+    return deps.classOf(kind).parse(data, context);
+  });
+  return { command, request: requestFor(deps, input, kind, copy.to, parts, made, claimedAt), copyOf: item };
 }
 
 function planAdd(

@@ -1,5 +1,6 @@
 /** Carries planned commands out, and says what their results mean for the device and for what it holds. */
 import type { ItemCommand, PastEvent } from '../../../domain/item/decide.ts';
+import type { Fields } from '../../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../../domain/item/state.ts';
 import type { ItemId } from '../../../domain/shared/ids.ts';
 import type { HoldingOp } from '../../../domain/sync/events.ts';
@@ -8,6 +9,7 @@ import type { Held } from '../../../domain/sync/state.ts';
 import type { ItemRow } from '../../../projections/item-view/read.ts';
 import type { ItemRequest, ItemResult } from '../../items/item-commands.ts';
 import { syncStatus } from '../status.ts';
+import { type Claim, laterEdit } from './claims.ts';
 import type {
   ClientCommand,
   CommandPlan,
@@ -18,14 +20,15 @@ import type {
   Planned,
 } from './commands.ts';
 import { digest } from './plan-commands.ts';
+import { sameContent } from './renderer.ts';
 
 /** Carries the commands out, those that were carried out before included: their results are as they were then. */
 export async function execute(
   deps: CommandsDeps,
   input: CommandsInput,
-  { requests }: CommandPlan,
+  { planned, requests }: CommandPlan,
 ): Promise<readonly ItemResult[]> {
-  return await withLaterEdits(deps, input, requests, await deps.items.execute(input.id.tenant, requests));
+  return await withLaterEdits(deps, input, planned, requests, await deps.items.execute(input.id.tenant, requests));
 }
 
 /**
@@ -35,20 +38,29 @@ export async function execute(
 async function withLaterEdits(
   deps: CommandsDeps,
   input: CommandsInput,
+  planned: readonly Planned[],
   requests: readonly ItemRequest[],
   results: readonly ItemResult[],
 ): Promise<readonly ItemResult[]> {
+  const claims = new Map(planned.map(({ request, claim }) => [request, claim]));
   const edits = requests.flatMap((request, index) => {
     const { command } = request;
-    if (!results[index]?.repeated || typeof command === 'function' || command.do !== 'add') return [];
+    const result = results[index];
+    if (!result?.repeated) return [];
+    const again = (fields: Fields, edit: ItemRequest['command']) => {
+      const commandId = deps.commandId([request.commandId, 'edited', digest(Buffer.from(JSON.stringify(fields)))]);
+      return [{ index, request: { ...request, commandId, command: edit } }];
+    };
+    const claim = claims.get(request);
+    if (claim) return again(claim.fields, laterEdit(claim.fields, result.revision));
+    if (typeof command === 'function' || command.do !== 'add') return [];
     const { fields } = command;
-    const commandId = deps.commandId([request.commandId, 'edited', digest(Buffer.from(JSON.stringify(fields)))]);
     const edit = (history: readonly PastEvent[]): ItemCommand => {
       const first = fold(history.slice(0, 1));
       const cleared = Object.keys(first?.fields ?? {}).filter((name) => fields[name] === undefined);
       return { do: 'change', base: 0, rule: 'clientWins', patch: { set: fields, cleared } };
     };
-    return [{ index, request: { ...request, commandId, command: edit } }];
+    return again(fields, edit);
   });
   if (edits.length === 0) return results;
   const after = await deps.items.execute(
@@ -69,13 +81,17 @@ export async function settleAll(
   { planned, held: before, rows, hold }: CommandPlan,
   results: readonly ItemResult[],
 ): Promise<CommandsResult> {
-  const out: CommandsResult = { responses: [], ops: [], ...(hold ? { hold } : {}) };
+  const out: CommandsResult = { responses: [], ops: [], later: new Set(), ...(hold ? { hold } : {}) };
   const held = new Map(before);
   let at = 0;
-  for (const { command, request, response, held: kept } of planned) {
-    if (request) settle(input, command, request, results[at++] as ItemResult, held, out);
+  for (const { command, request, response, held: kept, claim, copyOf, isForward } of planned) {
+    if (isForward) at++;
+    else if (request && claim) settleClaim(input, command, request, claim, results[at++] as ItemResult, held, out);
+    else if (request && copyOf) settleCopy(copyOf, request, results[at++] as ItemResult, held, out);
+    else if (request) settle(input, command, request, results[at++] as ItemResult, held, out);
     else if (kept) settleHeld(kept, held, out);
     else if (response) refuse(command, response, held, out);
+    else if (command.do === 'delete' && held.has(command.item)) out.ops.push([command.item, 'delete', 0, '']);
     else if (command.do === 'fetch') out.responses.push(await fetch(deps, input, command.item, rows.get(command.item)));
   }
   return out;
@@ -147,6 +163,58 @@ function settle(
   const isToSend = beganHolding && known !== undefined && isVague(known) && hash !== '';
   note(known ? 'change' : 'add', version, isToSend ? '' : hash);
   if (isToSend) out.ops.push([item, 'stale', 0, '']);
+}
+
+/**
+ * The device has what it sent under the ServerId it is told. Where it holds the item already it would hold two of one
+ * ServerId, so its copy has an id of its own, and goes.
+ */
+function settleClaim(
+  input: CommandsInput,
+  command: ClientCommand,
+  { item }: ItemRequest,
+  { alias, fields }: Claim,
+  { decision, state }: ItemResult,
+  held: Map<ItemId, Held>,
+  out: CommandsResult,
+): void {
+  if (command.do !== 'add') return;
+  const { clientId } = command;
+  if (decision.kind !== 'accepted' || !state) {
+    const status = decision.kind === 'unreadable' ? decision.status : syncStatus.conversionError;
+    out.responses.push({ do: 'add', status, clientId });
+    return;
+  }
+  const sent = rendering(input, { ...state, fields });
+  const known = held.get(item);
+  const copy = known ? alias : item;
+  const now: Held = known ? { version: 0, hash: '' } : sent;
+  const later = (one: ItemId): void => {
+    out.ops.push([one, 'stale', 0, '']);
+    out.later.add(one);
+  };
+  out.responses.push({ do: 'add', status: syncStatus.success, clientId, item: copy });
+  out.ops.push([copy, 'add', now.version, now.hash]);
+  held.set(copy, now);
+  if (known) later(alias);
+  if (!sameContent((known ?? sent).hash, rendering(input, state).hash)) later(item);
+}
+
+/** The copy goes by itself; the item has become something else than the device holds of it. */
+function settleCopy(
+  copy: ItemId,
+  { item }: ItemRequest,
+  { decision, state }: ItemResult,
+  held: ReadonlyMap<ItemId, Held>,
+  out: CommandsResult,
+): void {
+  if (decision.kind !== 'accepted') {
+    const status = decision.kind === 'unreadable' ? decision.status : syncStatus.objectNotFound;
+    out.responses.push({ do: 'change', status, item: copy });
+  } else if (held.has(item) && !state?.removed) {
+    out.ops.push([item, 'stale', 0, '']);
+    out.later.add(item);
+  }
 }
 
 /** For the device it is done; what it has emptied it holds as something that no rendering is. */
