@@ -78,7 +78,7 @@ export interface Support {
 export function buildSupport(options: SupportOptions): Support {
   const { pool, db, log, store, keys, engine, settled, now, anchoring } = options;
   const itemLog = new ItemLogReader(db);
-  const putRight = new PutRight({ store, items: engine.items, now });
+  const putRight = new PutRight({ store, items: engine.items, folders: engine.deps.folders.of, now });
   return {
     exchanges: options.exchanges,
     recorder: options.recorder,

@@ -33,7 +33,10 @@ beforeAll(async () => {
   const { pool } = await freshDatabase();
   world = await World.start({ pool, nowMs: () => Date.parse(now()) });
   const log = new ItemLogReader(world.db);
-  const putRight = new PutRight({ store: world.store, items: world.engine.items, now });
+  const putRight = new PutRight({
+    ...{ store: world.store, items: world.engine.items, now },
+    folders: async (_, account) => world.tree(account),
+  });
   const settled = async () => await world.settle(email);
   restoring = new Restoring({ putRight, log, settled, now });
   conflicts = new Conflicts({ reader: new ConflictsReader(world.db), log, putRight, settled });

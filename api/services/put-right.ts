@@ -2,6 +2,7 @@
  * Items put right by people who look after them. What is asked for is decided on the item's history and appended as
  * any command is, so devices and the office hear of it as of any other change.
  */
+import type { Folders } from '../../adapters/activesync/deps.ts';
 import type { EventStore, RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
 import { commandIdFrom } from '../../adapters/ids.ts';
 import {
@@ -11,7 +12,10 @@ import {
   type ItemResult,
   pastEvents,
 } from '../../adapters/items/item-commands.ts';
-import { decide, type ItemCommand, type ItemRefusal, type PastEvent } from '../../domain/item/decide.ts';
+import type { Homes } from '../../domain/item/become.ts';
+import { decide, type ItemRefusal, type PastEvent } from '../../domain/item/decide.ts';
+import type { DecideCommand } from '../../domain/item/decide-conflict.ts';
+import type { RestoreCommand } from '../../domain/item/decide-restore.ts';
 import { type Effects, effectsOf } from '../../domain/item/effects.ts';
 import type { ItemKind } from '../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../domain/item/state.ts';
@@ -19,6 +23,7 @@ import type { Actor, Cause } from '../../domain/shared/event.ts';
 import type { Instant, ItemId, TenantId } from '../../domain/shared/ids.ts';
 import { itemStream } from '../../domain/shared/streams.ts';
 import { unavailable } from '../errors.ts';
+import { defaultCollection } from './default-folders.ts';
 
 export interface ItemPlace {
   readonly tenant: TenantId;
@@ -33,6 +38,7 @@ export interface ItemNow extends ItemPlace {
   readonly state: ItemState;
   /** The revision of the stream's last event. */
   readonly revision: number;
+  readonly homes: Homes;
 }
 
 /** Who wants it, and why. */
@@ -44,7 +50,7 @@ export interface Wish {
 /** A command for an item as it was looked at; `key` makes its id, so that the same wish again is a repeat. */
 export interface Errand {
   readonly now: ItemNow;
-  readonly command: ItemCommand;
+  readonly command: RestoreCommand | DecideCommand;
   readonly key: readonly string[];
 }
 
@@ -57,11 +63,18 @@ export type Outcome =
 export class PutRight {
   readonly #store: EventStore;
   readonly #items: ItemCommands;
+  readonly #folders: Folders['of'];
   readonly #now: () => Instant;
 
-  constructor(options: { readonly store: EventStore; readonly items: ItemCommands; readonly now: () => Instant }) {
+  constructor(options: {
+    readonly store: EventStore;
+    readonly items: ItemCommands;
+    readonly folders: Folders['of'];
+    readonly now: () => Instant;
+  }) {
     this.#store = options.store;
     this.#items = options.items;
+    this.#folders = options.folders;
     this.#now = options.now;
   }
 
@@ -77,7 +90,10 @@ export class PutRight {
       const { events, head } = pages.get(itemStream(kind, item)) ?? { events: [], head: { revision: -1 } };
       const history = pastEvents(events);
       const state = fold(history);
-      if (state) result.set(item, { tenant, kind, item, events, history, state, revision: head.revision });
+      if (!state) continue;
+      const folders = new Set((await this.#folders(tenant, state.owner)).keys());
+      const homes = { folders, standard: defaultCollection(state.owner, kind) };
+      result.set(item, { tenant, kind, item, events, history, state, revision: head.revision, homes });
     }
     return result;
   }
@@ -88,7 +104,7 @@ export class PutRight {
 
   /** What the errand would do now; nothing is stored. */
   preview({ now, command }: Errand, { actor }: Wish): Outcome {
-    const decision = decide(now.history, command, actor);
+    const decision = decide(now.history, { ...command, homes: now.homes }, actor);
     if (decision.kind === 'refused') return decision;
     const { does, fields } = effectsOf(now.state, decision.events);
     return { kind: 'done', does, fields, revision: now.revision, removed: now.state.removed };
@@ -110,9 +126,9 @@ export class PutRight {
   }
 
   #request({ now, command, key }: Errand, { actor, cause }: Wish): ItemRequest {
-    const { item, kind, state } = now;
+    const { item, kind, state, homes } = now;
     const commandId = commandIdFrom(['put-right', ...key]);
-    return { item, kind, commandId, actor, cause, at: this.#now(), owner: state.owner, command };
+    return { item, kind, commandId, actor, cause, at: this.#now(), owner: state.owner, command: { ...command, homes } };
   }
 }
 

@@ -1,6 +1,6 @@
 /** Bringing items back to what they were: one of them, or all that one device did in a span of time. */
 import type { RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
-import type { ItemCommand } from '../../domain/item/decide.ts';
+import type { RestoreCommand } from '../../domain/item/decide-restore.ts';
 import type { Effects } from '../../domain/item/effects.ts';
 import { type ItemVerb, parseItemType } from '../../domain/item/events.ts';
 import type { ItemKind } from '../../domain/item/fields.ts';
@@ -106,7 +106,7 @@ export class Restoring {
     return { steps: steps.map(({ step }) => ({ ...step, ...done.get(step.item) })), until, next };
   }
 
-  async #one(item: ItemId, command: ItemCommand, wish: Wish): Promise<Outcome | undefined> {
+  async #one(item: ItemId, command: RestoreCommand, wish: Wish): Promise<Outcome | undefined> {
     const place = await this.#log.locate(item);
     const now = place?.kind ? await this.#putRight.lookAt({ ...place, item }) : undefined;
     if (!now) return undefined;

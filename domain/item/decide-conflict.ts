@@ -2,7 +2,7 @@
 import type { ConflictChoice, ConflictEvent } from '../conflict/events.ts';
 import type { ConflictRule } from '../conflict/merge.ts';
 import { applyDelta, difference, pathsOf } from '../conflict/paths.ts';
-import { becoming, type Wanted } from './become.ts';
+import { becoming, type Homes, type Wanted } from './become.ts';
 import type { Decision, PastEvent } from './decide.ts';
 import { type ItemEventData, parseItemType } from './events.ts';
 import type { Fields } from './fields.ts';
@@ -17,6 +17,7 @@ export interface DecideCommand {
   readonly for: ConflictChoice;
   /** The policy that decides, when no person chose. */
   readonly policy?: ConflictRule;
+  readonly homes?: Homes;
 }
 
 /** A conflict that was kept: the item as the winner left it, and as the loser had it. */
@@ -76,7 +77,7 @@ export function decideConflict(history: readonly PastEvent[], current: ItemState
     changed,
     ...(policy ? { policy } : {}),
   };
-  const events = [...becoming(current, wanted), { type: 'ConflictDecided', version: 1, data }];
+  const events = [...becoming(current, wanted, command.homes), { type: 'ConflictDecided', version: 1, data }];
   return { kind: 'accepted', events, merged: false };
 }
 

@@ -96,6 +96,15 @@ describe('restore', () => {
     expect(after(once, { do: 'restore' })).toEqual(once);
   });
 
+  it('goes to the standard folder when its own is there no more', () => {
+    const homes = { folders: new Set([other]), standard: other };
+    expect(stateAfter(past, { do: 'restore', homes }).collection).toBe(other);
+    expect(stateAfter(past, { do: 'restore', homes: { ...homes, folders: new Set([home]) } }).collection).toBe(home);
+    // One that is there does not move to a folder that is not.
+    const there = given([phone, added(meeting)], [phone, moved(other)]);
+    expect(stateAfter(there, { do: 'revert', to: 0, homes }).collection).toBe(other);
+  });
+
   it('of what never was is refused', () => {
     expect(decide([], { do: 'restore' }, admin)).toEqual({ kind: 'refused', reason: 'unknown' });
   });
