@@ -9,6 +9,7 @@ import { migrations } from '../adapters/postgres/migrations/index.ts';
 import { accountEvents } from '../domain/account/events.ts';
 import { conflictEvents } from '../domain/conflict/events.ts';
 import { deviceEvents } from '../domain/device/events.ts';
+import { erasureEvents } from '../domain/erasure/events.ts';
 import { folderEvents } from '../domain/folder/events.ts';
 import { hierarchyEvents } from '../domain/hierarchy/events.ts';
 import { itemEvents } from '../domain/item/events.ts';
@@ -27,6 +28,7 @@ export function allEvents(): EventRegistry {
     accountEvents,
     conflictEvents,
     deviceEvents,
+    erasureEvents,
     folderEvents,
     hierarchyEvents,
     itemEvents,

@@ -117,8 +117,9 @@ async function startAll(
     onError: (error, tenant) => logger.error({ err: error, tenant }, 'the log was not anchored'),
   });
   if (!inMemory) teardown.add('the anchors', () => anchors.stop());
+  const blobs = inMemory ? new MemoryBlobStore() : new PostgresBlobStore(pool);
   const bodies = new ItemBodies({
-    blobs: inMemory ? new MemoryBlobStore() : new PostgresBlobStore(pool),
+    blobs,
     keys,
     onLost: (tenant, item, hash) => logger.error({ tenant, item, hash }, 'the body of an item is lost'),
   });
@@ -218,6 +219,14 @@ async function startAll(
   teardown.add('the office workers', () => office.stop());
 
   const closings = new Closings();
+  const support = buildSupport({
+    ...{ pool, db, log, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
+    ...{ stored, blobs, exchanges, recorder, now: systemClock.instant },
+    ...(inMemory ? {} : { anchoring: { anchors, places, seal } }),
+  });
+  void support.erasures
+    ?.complete()
+    .catch((error: unknown) => logger.error({ err: error }, 'an erasure could not be finished'));
   const deps: AppDeps = {
     logger,
     tls,
@@ -253,12 +262,7 @@ async function startAll(
       return rows.map(({ collection, revision, state }) => ({ collection, revision, ...state }));
     },
     office,
-    support: buildSupport({
-      ...{ pool, db, log, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
-      ...{ exchanges, recorder },
-      now: systemClock.instant,
-      ...(inMemory ? {} : { anchoring: { anchors, places, seal } }),
-    }),
+    support,
   };
   const app = await buildApp(deps);
   teardown.add('HTTP', () => closeApp(app));

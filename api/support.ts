@@ -2,8 +2,12 @@
  * What auditors and support ask for, put together: part of the composition root. Each member is one noun of the
  * administration; the routes in `admin/` and the commands of `mobilesync` know no more than these.
  */
+import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import type { BlobStore } from '../adapters/blobs/port.ts';
 import type { KeyRing } from '../adapters/crypto.port.ts';
+import { Erasure } from '../adapters/erasure/erasure.ts';
+import { Traces } from '../adapters/erasure/traces.ts';
 import type { AnchorSeal } from '../adapters/event-log/anchors/anchor.ts';
 import type { Anchors } from '../adapters/event-log/anchors/anchors.ts';
 import type { AnchorPlace } from '../adapters/event-log/anchors/port.ts';
@@ -13,6 +17,7 @@ import { streamEnds } from '../adapters/event-log/postgres/stream-ends.ts';
 import type { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
 import type { ExchangeStore } from '../adapters/exchange-record/store.port.ts';
 import { ItemHistories } from '../adapters/history/item-history.ts';
+import { commandIdFrom } from '../adapters/ids.ts';
 import type { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
@@ -29,6 +34,7 @@ import { Conflicts } from './services/conflicts.ts';
 import { Conversations } from './services/conversations.ts';
 import type { Devices } from './services/devices.ts';
 import type { Directory } from './services/directory.ts';
+import { accountEnder, Erasures } from './services/erasures.ts';
 import { HeldBatches } from './services/held-batches.ts';
 import { LogProof } from './services/log-proof.ts';
 import { Names } from './services/names.ts';
@@ -43,6 +49,9 @@ export interface SupportOptions {
   readonly store: EventStore;
   readonly keys: KeyRing;
   readonly bodies: ItemBodies;
+  /** As events are stored, with long bodies named, and where those lie. */
+  readonly stored: EventStore;
+  readonly blobs: BlobStore;
   readonly runner: ProjectionRunner;
   readonly engine: Engine;
   readonly accounts: Accounts;
@@ -73,6 +82,7 @@ export interface Support {
   readonly conversations: Conversations;
   readonly names: Names;
   readonly proof?: LogProof;
+  readonly erasures?: Erasures;
 }
 
 export function buildSupport(options: SupportOptions): Support {
@@ -95,7 +105,31 @@ export function buildSupport(options: SupportOptions): Support {
     conflicts: new Conflicts({ reader: new ConflictsReader(db), log: itemLog, putRight, settled }),
     names: new Names(options.directory),
     ...(anchoring
-      ? { proof: new LogProof({ log, keys, ...anchoring, streamEnds: (tenant) => streamEnds(pool, tenant) }) }
+      ? {
+          proof: new LogProof({ log, keys, ...anchoring, streamEnds: (tenant) => streamEnds(pool, tenant) }),
+          erasures: buildErasures(options, itemLog),
+        }
       : {}),
   };
+}
+
+function buildErasures(options: SupportOptions, itemLog: ItemLogReader): Erasures {
+  const { pool, stored, keys, blobs, engine, directory, recorder, now } = options;
+  const settled = async (tenant: TenantId) => {
+    await options.settled(tenant);
+    await recorder.flush();
+  };
+  const erasure = new Erasure({
+    ...{ store: stored, keys, blobs, items: engine.items, folders: engine.deps.folders, settled, now },
+    traces: new Traces(pool),
+    hasOffice: async (tenant, account) => {
+      const state = await directory.account(tenant, account);
+      return state.kind === 'account' && state.office !== undefined;
+    },
+    endAccount: accountEnder({ store: stored, directory, settled, now }),
+    forgetElsewhere: async () => {},
+    commandId: commandIdFrom,
+    nonce: randomUUID,
+  });
+  return new Erasures({ erasure, store: stored, itemLog });
 }

@@ -201,7 +201,8 @@ function namedIn(fields: Fields): NamedBody[] {
   return bodiesOf((replace) => replaceBodies(fields, replace), isNamed);
 }
 
-function namedInEvent(event: RecordedEvent): NamedBody[] {
+/** The bodies that the event names in the blob store. */
+export function namedInEvent(event: RecordedEvent): NamedBody[] {
   return bodiesOf((replace) => replaceInEvent(event, replace), isNamed);
 }
 

@@ -137,6 +137,11 @@ export const accountRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
     },
     async (request, reply) => {
       const { params, query } = request;
+      const erasures = query.erase === 'true' ? deps.support?.erasures : undefined;
+      if (erasures) {
+        const { kind } = await erasures.erase({ person: params.email }, { actor: actingAdmin(request) }, false);
+        return kind === 'done' ? reply.code(204).send(null) : unknownAccount(reply, params.email);
+      }
       const outcome = await accounts.remove(params.email, { erase: query.erase === 'true' }, actingAdmin(request));
       return outcome === 'done' ? reply.code(204).send(null) : unknownAccount(reply, params.email);
     },

@@ -11,6 +11,7 @@ import { bearerOf } from './bearer.ts';
 import { conflictRoutes } from './conflicts.ts';
 import { conversationRoutes } from './conversations.ts';
 import { deviceRoutes } from './devices.ts';
+import { erasureRoutes } from './erasures.ts';
 import { heldRoutes } from './held.ts';
 import { itemRoutes } from './items.ts';
 import { officeRoutes } from './office.ts';
@@ -65,4 +66,5 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(heldRoutes, { deps });
   await app.register(readModelRoutes, { deps });
   await app.register(proofRoutes, { deps });
+  await app.register(erasureRoutes, { deps });
 };

@@ -2,12 +2,14 @@ import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
 import type { KeyRing } from '../../adapters/crypto.port.ts';
 import type { RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
+import type { Erased } from '../../domain/erasure/events.ts';
+import type { ItemKind } from '../../domain/item/fields.ts';
 import type { ItemState } from '../../domain/item/state.ts';
-import type { ItemId, Position } from '../../domain/shared/ids.ts';
+import type { ItemId, Position, TenantId } from '../../domain/shared/ids.ts';
 import { itemSubject, parseItemStream } from '../../domain/shared/streams.ts';
 import type { Page, Projection, Touched } from '../runner/projection.ts';
 import { openContent, sealContent } from './content.ts';
-import { type Draft, foldRow, type ItemFacts } from './rows.ts';
+import { type Draft, erasedRow, foldRow, type ItemFacts } from './rows.ts';
 import { type ItemViewTable, itemViewMigration } from './table.ts';
 
 /** An item's state after an event of its stream, whether or not that event changed it. */
@@ -100,7 +102,14 @@ class ItemFold {
       const name = parseItemStream(event.stream);
       return name ? [{ event, item: name.item, kind: name.kind }] : [];
     });
-    if (events.length === 0) return;
+    if (events.length > 0) await this.#addItems(page, events);
+    for (const event of page.events) if (event.type === 'SubjectErased') this.#erase(page.tenant, event);
+  }
+
+  async #addItems(
+    page: Pick<Page, 'tenant' | 'read'>,
+    events: readonly { readonly event: RecordedEvent; readonly item: ItemId; readonly kind: ItemKind }[],
+  ): Promise<void> {
     await this.#readStates(page, events);
     for (const { event, item, kind } of events) {
       const before = this.states.get(item) ?? null;
@@ -114,6 +123,25 @@ class ItemFold {
       }
       this.revisions.set(item, event.revision);
       if (state) this.states.set(item, state);
+    }
+  }
+
+  /** After all else of the page: nothing can be stored about what was erased. */
+  #erase(tenant: TenantId, event: RecordedEvent): void {
+    const erased = event.data as Erased;
+    if (erased.subject === 'item') {
+      const item = erased.item as ItemId;
+      this.states.delete(item);
+      this.#kept?.delete(`${tenant}/${item}`);
+      const row = erasedRow(erased, event);
+      if (row) this.#drafts.set(`${row.collection}/${item}`, () => ({ row }));
+      return;
+    }
+    // The rows of a whole person are taken away at once by who erases; what memory holds must not bring them back.
+    for (const [name, draft] of [...this.#drafts]) if (draft().row.owner === erased.account) this.#drafts.delete(name);
+    for (const [item, { owner }] of [...this.states]) if (owner === erased.account) this.states.delete(item);
+    for (const [name, { state }] of [...(this.#kept?.entries() ?? [])]) {
+      if (state.owner === erased.account && name.startsWith(`${tenant}/`)) this.#kept?.delete(name);
     }
   }
 

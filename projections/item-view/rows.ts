@@ -1,4 +1,5 @@
 /** What the events of an item make of its rows: one in the folder where it is, a tombstone in each that it left. */
+import type { Erased } from '../../domain/erasure/events.ts';
 import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import { evolve, type ItemEventAt, type ItemState } from '../../domain/item/state.ts';
 import type { CollectionId, Instant, ItemId, Position } from '../../domain/shared/ids.ts';
@@ -65,8 +66,21 @@ function liveRow(item: ItemId, kind: ItemKind, state: ItemState, event: PlacedEv
   };
 }
 
-function tombstone(item: ItemId, state: ItemState, event: PlacedEvent, current: boolean): Row {
+function tombstone(
+  item: ItemId,
+  state: Pick<ItemState, 'kind' | 'owner' | 'collection'>,
+  event: PlacedEvent,
+  current: boolean,
+): Row {
   const { kind, owner, collection } = state;
   const { position, revision: version } = event;
   return { item, kind, owner, collection, version, position, deleted: true, current, ends_at: null, open: true };
+}
+
+/** What is left of an erased item, so that devices take it away: told by the erasure, since its events say nothing. */
+export function erasedRow(erased: Erased & { subject: 'item' }, event: PlacedEvent): Row | undefined {
+  const { item, kind, collection, owner } = erased;
+  if (collection === null || owner === null) return undefined;
+  const state = { kind, owner, collection } as Pick<ItemState, 'kind' | 'owner' | 'collection'>;
+  return tombstone(item as ItemId, state, event, true);
 }

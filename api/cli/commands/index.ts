@@ -2,6 +2,7 @@
 import type { CliCommand } from '../command.ts';
 import { conflictsCommand, conflictsReplayCommand, decideCommand } from './conflicts.ts';
 import { conversationCommand, devicesCommand, resyncCommand } from './conversations.ts';
+import { eraseCommand, erasuresCommand } from './erase.ts';
 import { discardCommand, heldCommand, releaseCommand } from './held.ts';
 import { historyCommand } from './history.ts';
 import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
@@ -24,6 +25,8 @@ export const commands: readonly CliCommand[] = [
   discardCommand,
   verifyCommand,
   anchorCommand,
+  eraseCommand,
+  erasuresCommand,
   readModelsCommand,
   rebuildCommand,
   migrateCommand,
