@@ -16,19 +16,22 @@ import type { EventLog } from '../adapters/event-log/port.ts';
 import { streamEnds } from '../adapters/event-log/postgres/stream-ends.ts';
 import type { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
 import type { ExchangeStore } from '../adapters/exchange-record/store.port.ts';
+import { ItemFinder } from '../adapters/history/find.ts';
 import { ItemHistories } from '../adapters/history/item-history.ts';
 import { commandIdFrom } from '../adapters/ids.ts';
 import type { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
+import { PastStates } from '../adapters/past/states.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
 import type { Instant, TenantId } from '../domain/shared/ids.ts';
 import { ConflictsReader } from '../projections/conflicts/read.ts';
 import { HeldBatchReader } from '../projections/held-batches/read.ts';
 import { ItemLogReader } from '../projections/item-log/read.ts';
+import { PastRowsReader } from '../projections/item-view/past.ts';
 import type { AnyDatabase } from '../projections/runner/projection.ts';
 import type { ProjectionRunner } from '../projections/runner/runner.ts';
 import { allProjections } from './catalogue.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, itemFacts } from './engine.ts';
 import type { Accounts } from './services/accounts.ts';
 import { Conflicts } from './services/conflicts.ts';
 import { Conversations } from './services/conversations.ts';
@@ -38,9 +41,11 @@ import { accountEnder, Erasures } from './services/erasures.ts';
 import { HeldBatches } from './services/held-batches.ts';
 import { LogProof } from './services/log-proof.ts';
 import { Names } from './services/names.ts';
+import { Past } from './services/past.ts';
 import { PutRight } from './services/put-right.ts';
 import { ReadModels } from './services/read-models.ts';
 import { Restoring } from './services/restoring.ts';
+import { Searches } from './services/searches.ts';
 
 export interface SupportOptions {
   readonly pool: Pool;
@@ -76,6 +81,8 @@ export interface Support {
   readonly recorder: ExchangeRecorder;
   readonly heldBatches: HeldBatches;
   readonly histories: ItemHistories;
+  readonly searches: Searches;
+  readonly past: Past;
   readonly readModels: ReadModels;
   readonly restoring: Restoring;
   readonly conflicts: Conflicts;
@@ -86,9 +93,13 @@ export interface Support {
 }
 
 export function buildSupport(options: SupportOptions): Support {
-  const { pool, db, log, store, keys, engine, settled, now, anchoring } = options;
+  const { pool, db, log, store, keys, engine, directory, settled, now, anchoring } = options;
   const itemLog = new ItemLogReader(db);
   const putRight = new PutRight({ store, items: engine.items, folders: engine.deps.folders.of, now });
+  const states = new PastStates({
+    ...{ store, now, facts: itemFacts, rows: new PastRowsReader(db) },
+    ...{ itemView: engine.itemView, syncView: engine.syncView, open: engine.deps.open },
+  });
   return {
     exchanges: options.exchanges,
     recorder: options.recorder,
@@ -99,6 +110,8 @@ export function buildSupport(options: SupportOptions): Support {
       reader: new HeldBatchReader(db),
     }),
     histories: new ItemHistories(store, itemLog),
+    searches: new Searches(new ItemFinder(store, itemLog), directory),
+    past: new Past({ states, store, directory, settled }),
     readModels: new ReadModels({ db, store, projections: allProjections(keys) }),
     restoring: new Restoring({ putRight, log: itemLog, settled, now }),
     conversations: new Conversations({ deps: engine.deps, view: engine.syncView, store }),

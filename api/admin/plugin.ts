@@ -12,12 +12,14 @@ import { conflictRoutes } from './conflicts.ts';
 import { conversationRoutes } from './conversations.ts';
 import { deviceRoutes } from './devices.ts';
 import { erasureRoutes } from './erasures.ts';
+import { findRoutes } from './find.ts';
 import { heldRoutes } from './held.ts';
 import { itemRoutes } from './items.ts';
 import { officeRoutes } from './office.ts';
 import { proofRoutes } from './proof.ts';
 import { readModelRoutes } from './read-models.ts';
 import { restoringRoutes } from './restoring.ts';
+import { stateRoutes } from './states.ts';
 
 export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { deps }) => {
   const durations = requestDurations(deps.metrics);
@@ -64,6 +66,8 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(restoringRoutes, { deps });
   await app.register(conflictRoutes, { deps });
   await app.register(heldRoutes, { deps });
+  await app.register(findRoutes, { deps });
+  await app.register(stateRoutes, { deps });
   await app.register(readModelRoutes, { deps });
   await app.register(proofRoutes, { deps });
   await app.register(erasureRoutes, { deps });

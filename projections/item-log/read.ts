@@ -55,6 +55,8 @@ export interface ItemEventFilter {
   /** A path; a field that is a record also stands for all within it. */
   readonly field?: string;
   readonly command?: string;
+  /** Only events of the item's record in the office, or only its own. */
+  readonly isLink?: boolean;
   /** By the time of recording: not before `from`, and before `to`. */
   readonly from?: Instant;
   readonly to?: Instant;
@@ -66,6 +68,8 @@ export interface ItemEventPage {
   readonly limit: number;
   /** `asc` unless told. */
   readonly order?: 'asc' | 'desc';
+  /** Of each item only the last event that the filter names. */
+  readonly isLastOnly?: boolean;
 }
 
 /** Clocks of several processes may differ by as much: positions are in order, times need not be. */
@@ -85,16 +89,21 @@ export class ItemLogReader {
 
   /** The tenant's events that the filter names, in the order of the log, at most `limit`. */
   async find(tenant: TenantId, filter: ItemEventFilter, page: ItemEventPage): Promise<ItemEventRow[]> {
-    const { after, limit, order = 'asc' } = page;
+    const { after, limit, order = 'asc', isLastOnly = false } = page;
     const isDescending = order === 'desc';
     const bounds = await this.#bounds(tenant, filter);
-    const wanted: RawBuilder<unknown>[] = [sql`tenant = ${tenant}`, ...conditions(filter)];
-    if (bounds.from > NO_POSITION) wanted.push(sql`position >= ${bounds.from}`);
-    if (bounds.to !== undefined) wanted.push(sql`position < ${bounds.to}`);
-    if (after !== undefined) wanted.push(isDescending ? sql`position < ${after}` : sql`position > ${after}`);
+    const wanted = conditions(filter, 'e');
+    if (bounds.from > NO_POSITION) wanted.push(sql`e.position >= ${bounds.from}`);
+    if (bounds.to !== undefined) wanted.push(sql`e.position < ${bounds.to}`);
+    if (after !== undefined) wanted.push(isDescending ? sql`e.position < ${after}` : sql`e.position > ${after}`);
+    if (isLastOnly) {
+      const later = [sql`l.item = e.item`, sql`l.tenant = e.tenant`, sql`l.position > e.position`];
+      const alike = sql.join([...later, ...conditions(filter, 'l')], sql` and `);
+      wanted.push(sql`not exists (select from item_event l where ${alike})`);
+    }
     const { rows } = await sql<ItemEventRow>`
-      select ${columns} from item_event where ${sql.join(wanted, sql` and `)}
-      order by position ${sql.raw(isDescending ? 'desc' : 'asc')} limit ${limit}
+      select ${columns} from item_event e where ${sql.join([sql`e.tenant = ${tenant}`, ...wanted], sql` and `)}
+      order by e.position ${sql.raw(isDescending ? 'desc' : 'asc')} limit ${limit}
     `.execute(this.#db);
     return rows;
   }
@@ -137,18 +146,24 @@ export class ItemLogReader {
   }
 }
 
-function conditions(filter: ItemEventFilter): RawBuilder<unknown>[] {
-  const { types = [], verbs = [], field, from, to } = filter;
+function conditions(filter: ItemEventFilter, alias: string): RawBuilder<unknown>[] {
+  const { types = [], verbs = [], field, isLink, from, to } = filter;
   const result: RawBuilder<unknown>[] = [];
+  const of = (name: string) => sql.ref(`${alias}.${name}`);
   for (const name of ['owner', 'account', 'device', 'collection', 'item', 'kind', 'actor', 'command'] as const) {
     const value = filter[name];
-    if (value !== undefined) result.push(sql`${sql.ref(name)} = ${value}`);
+    if (value !== undefined) result.push(sql`${of(name)} = ${value}`);
   }
-  if (types.length + verbs.length > 0) result.push(sql`(type = any(${types}::text[]) or verb = any(${verbs}::text[]))`);
+  if (types.length + verbs.length > 0) {
+    result.push(sql`(${of('type')} = any(${types}::text[]) or ${of('verb')} = any(${verbs}::text[]))`);
+  }
+  if (isLink !== undefined) result.push(sql`${of('link')} = ${isLink}`);
   if (field !== undefined) {
-    result.push(sql`exists (select from unnest(fields) as f where f = ${field} or starts_with(f, ${`${field}/`}))`);
+    result.push(
+      sql`exists (select from unnest(${of('fields')}) as f where f = ${field} or starts_with(f, ${`${field}/`}))`,
+    );
   }
-  if (from !== undefined) result.push(sql`recorded_at >= ${new Date(from)}::timestamptz`);
-  if (to !== undefined) result.push(sql`recorded_at < ${new Date(to)}::timestamptz`);
+  if (from !== undefined) result.push(sql`${of('recorded_at')} >= ${new Date(from)}::timestamptz`);
+  if (to !== undefined) result.push(sql`${of('recorded_at')} < ${new Date(to)}::timestamptz`);
   return result;
 }

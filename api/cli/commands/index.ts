@@ -3,14 +3,20 @@ import type { CliCommand } from '../command.ts';
 import { conflictsCommand, conflictsReplayCommand, decideCommand } from './conflicts.ts';
 import { conversationCommand, devicesCommand, resyncCommand } from './conversations.ts';
 import { eraseCommand, erasuresCommand } from './erase.ts';
+import { findCommand } from './find.ts';
 import { discardCommand, heldCommand, releaseCommand } from './held.ts';
 import { historyCommand } from './history.ts';
 import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
 import { readModelsCommand } from './read-models.ts';
 import { restoreCommand, revertCommand, undoCommand } from './restoring.ts';
+import { stateDeviceCommand, stateFolderCommand, stateItemCommand } from './state.ts';
 
 export const commands: readonly CliCommand[] = [
   historyCommand,
+  findCommand,
+  stateItemCommand,
+  stateFolderCommand,
+  stateDeviceCommand,
   restoreCommand,
   revertCommand,
   undoCommand,
