@@ -25,11 +25,13 @@ import { PastStates } from '../adapters/past/states.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
 import type { Instant, TenantId } from '../domain/shared/ids.ts';
 import { ConflictsReader } from '../projections/conflicts/read.ts';
+import { DevicesReader } from '../projections/devices/read.ts';
 import { HeldBatchReader } from '../projections/held-batches/read.ts';
 import { ItemLogReader } from '../projections/item-log/read.ts';
 import { PastRowsReader } from '../projections/item-view/past.ts';
 import type { AnyDatabase } from '../projections/runner/projection.ts';
 import type { ProjectionRunner } from '../projections/runner/runner.ts';
+import { WriteBackQueue } from '../projections/writeback/read.ts';
 import { allProjections } from './catalogue.ts';
 import { type Engine, itemFacts } from './engine.ts';
 import type { Accounts } from './services/accounts.ts';
@@ -38,6 +40,8 @@ import { Conversations } from './services/conversations.ts';
 import type { Devices } from './services/devices.ts';
 import type { Directory } from './services/directory.ts';
 import { accountEnder, Erasures } from './services/erasures.ts';
+import { Exchanges } from './services/exchanges.ts';
+import { Failures } from './services/failures.ts';
 import { HeldBatches } from './services/held-batches.ts';
 import { LogProof } from './services/log-proof.ts';
 import { Names } from './services/names.ts';
@@ -46,6 +50,7 @@ import { PutRight } from './services/put-right.ts';
 import { ReadModels } from './services/read-models.ts';
 import { Restoring } from './services/restoring.ts';
 import { Searches } from './services/searches.ts';
+import { Watches } from './services/watches.ts';
 
 export interface SupportOptions {
   readonly pool: Pool;
@@ -76,9 +81,9 @@ export interface SupportOptions {
 }
 
 export interface Support {
-  /** What devices asked and were answered. */
-  readonly exchanges: ExchangeStore;
-  readonly recorder: ExchangeRecorder;
+  readonly exchanges: Exchanges;
+  readonly failures: Failures;
+  readonly watches: Watches;
   readonly heldBatches: HeldBatches;
   readonly histories: ItemHistories;
   readonly searches: Searches;
@@ -100,9 +105,15 @@ export function buildSupport(options: SupportOptions): Support {
     ...{ store, now, facts: itemFacts, rows: new PastRowsReader(db) },
     ...{ itemView: engine.itemView, syncView: engine.syncView, open: engine.deps.open },
   });
+  const { recorder, devices, exchanges: recorded } = options;
+  const exchanges = new Exchanges({ store: recorded, recorder, directory });
   return {
-    exchanges: options.exchanges,
-    recorder: options.recorder,
+    exchanges,
+    failures: new Failures({
+      ...{ store: recorded, recorder, exchanges, events: store },
+      refusals: new WriteBackQueue(db),
+    }),
+    watches: new Watches({ recorder, devices, directory, reader: new DevicesReader(db), now }),
     heldBatches: new HeldBatches({
       deps: engine.deps,
       people: options.directory,

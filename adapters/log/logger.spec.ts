@@ -7,6 +7,8 @@ describe('the log', () => {
       '/Microsoft-Server-ActiveSync?Cmd=Sync&User=…&DeviceId=A1',
     );
     expect(redactUrl('/x?user=kari')).toBe('/x?user=…');
+    expect(redactUrl('/admin/failures?since=2h&person=kari%40demo.example')).toBe('/admin/failures?since=2h&person=…');
+    expect(redactUrl('/admin/items?text=Br%C3%A5then&by=kari%40demo.example')).toBe('/admin/items?text=…&by=…');
     expect(redactUrl('/admin/accounts/kari@demo.example/poll')).toBe('/admin/accounts/…/poll');
   });
 

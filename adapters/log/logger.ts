@@ -47,5 +47,5 @@ export function createLogger(level: LogLevel, stream: DestinationStream = destin
 
 /** The request line without the person: `User=` in the query and addresses in the path are left out. */
 export function redactUrl(url: string): string {
-  return url.replace(/([?&]user=)[^&]*/gi, '$1…').replace(/(\/accounts\/)[^/?]+/i, '$1…');
+  return url.replace(/([?&](?:user|person|by|text)=)[^&]*/gi, '$1…').replace(/(\/accounts\/)[^/?]+/i, '$1…');
 }

@@ -12,6 +12,7 @@ import { conflictRoutes } from './conflicts.ts';
 import { conversationRoutes } from './conversations.ts';
 import { deviceRoutes } from './devices.ts';
 import { erasureRoutes } from './erasures.ts';
+import { exchangeRoutes } from './exchanges.ts';
 import { findRoutes } from './find.ts';
 import { heldRoutes } from './held.ts';
 import { itemRoutes } from './items.ts';
@@ -20,6 +21,7 @@ import { proofRoutes } from './proof.ts';
 import { readModelRoutes } from './read-models.ts';
 import { restoringRoutes } from './restoring.ts';
 import { stateRoutes } from './states.ts';
+import { watchRoutes } from './watches.ts';
 
 export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { deps }) => {
   const durations = requestDurations(deps.metrics);
@@ -63,6 +65,8 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(deviceRoutes, { deps });
   await app.register(conversationRoutes, { deps });
   await app.register(itemRoutes, { deps });
+  await app.register(exchangeRoutes, { deps });
+  await app.register(watchRoutes, { deps });
   await app.register(restoringRoutes, { deps });
   await app.register(conflictRoutes, { deps });
   await app.register(heldRoutes, { deps });

@@ -118,6 +118,9 @@ export const deviceView = z.object({
 export const positionText = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const itemId = z.string().regex(/^[a-z0-9]{1,64}$/, 'must be an item id like those phones are given');
 
+/** An instant in ISO 8601 with its zone; in UTC from then on. */
+export const instant = z.iso.datetime({ offset: true }).overwrite((text) => new Date(text).toISOString());
+
 export const errorBody = z.object({ error: z.string(), message: z.string() });
 export const accountParams = z.object({ email });
 export const deviceParams = z.object({ email, deviceId: plainText(128).min(1) });

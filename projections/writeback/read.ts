@@ -1,7 +1,7 @@
 /** The queue of write-backs: what is open, what was refused, and how a worker takes its next piece. */
 import { type Kysely, sql } from 'kysely';
 import type { ItemKind } from '../../domain/item/fields.ts';
-import type { AccountId, EventId, ItemId, TenantId } from '../../domain/shared/ids.ts';
+import type { AccountId, EventId, ItemId, Position, TenantId } from '../../domain/shared/ids.ts';
 import type { AnyDatabase } from '../runner/projection.ts';
 
 export interface OpenIntent {
@@ -15,6 +15,19 @@ export interface OpenIntent {
   readonly reason: string | null;
   readonly attempts: number;
   readonly next_at: number;
+}
+
+/** Changes that the office refused for one reason. */
+export interface Refusals {
+  readonly tenant: TenantId;
+  readonly reason: string;
+  readonly times: number;
+  readonly accounts: number;
+  /** Of the changes themselves, in the log. */
+  readonly first: Position;
+  readonly last: Position;
+  /** Of the last one. */
+  readonly item: ItemId;
 }
 
 export class WriteBackQueue {
@@ -121,6 +134,19 @@ export class WriteBackQueue {
       select event_id, tenant, item, kind, account, revision, position, reason, attempts, next_at
       from writeback_intent where tenant = ${tenant} and account = ${account} and outcome = 'refused'
       order by position desc limit ${limit}
+    `.execute(this.#db);
+    return rows;
+  }
+
+  /** What the office refused, the like together, the most frequent first; at most 200. */
+  async refusals({ tenant, account }: { tenant?: TenantId; account?: AccountId }): Promise<Refusals[]> {
+    const { rows } = await sql<Refusals>`
+      select tenant, coalesce(reason, '') as reason, count(*) as times, count(distinct account) as accounts,
+        min(position) as first, max(position) as last, (array_agg(item order by position desc))[1] as item
+      from writeback_intent
+      where outcome = 'refused' and (${tenant ?? null}::text is null or tenant = ${tenant ?? null})
+        and (${account ?? null}::text is null or account = ${account ?? null})
+      group by tenant, reason order by times desc, tenant, reason limit 200
     `.execute(this.#db);
     return rows;
   }

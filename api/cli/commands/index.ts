@@ -3,6 +3,8 @@ import type { CliCommand } from '../command.ts';
 import { conflictsCommand, conflictsReplayCommand, decideCommand } from './conflicts.ts';
 import { conversationCommand, devicesCommand, resyncCommand } from './conversations.ts';
 import { eraseCommand, erasuresCommand } from './erase.ts';
+import { exchangeCommand, exchangesCommand } from './exchanges.ts';
+import { failuresCommand } from './failures.ts';
 import { findCommand } from './find.ts';
 import { discardCommand, heldCommand, releaseCommand } from './held.ts';
 import { historyCommand } from './history.ts';
@@ -10,6 +12,7 @@ import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './
 import { readModelsCommand } from './read-models.ts';
 import { restoreCommand, revertCommand, undoCommand } from './restoring.ts';
 import { stateDeviceCommand, stateFolderCommand, stateItemCommand } from './state.ts';
+import { watchCommand } from './watch.ts';
 
 export const commands: readonly CliCommand[] = [
   historyCommand,
@@ -29,6 +32,10 @@ export const commands: readonly CliCommand[] = [
   heldCommand,
   releaseCommand,
   discardCommand,
+  failuresCommand,
+  exchangesCommand,
+  exchangeCommand,
+  watchCommand,
   verifyCommand,
   anchorCommand,
   eraseCommand,
