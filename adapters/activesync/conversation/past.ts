@@ -3,7 +3,7 @@
  * what a restored log lost, or one that was issued to the device's former self.
  */
 import type { Folder } from '../../../domain/folder/state.ts';
-import type { DeviceKey, ItemId } from '../../../domain/shared/ids.ts';
+import type { DeviceKey, Instant, ItemId } from '../../../domain/shared/ids.ts';
 import type { KeyParts } from '../../../domain/sync/decide.ts';
 import { type ResetCause, type SyncOptions, unsureHash } from '../../../domain/sync/events.ts';
 import { parseKey } from '../../../domain/sync/key.ts';
@@ -21,6 +21,8 @@ export interface Past {
   readonly supported: readonly number[] | null;
   readonly options?: SyncOptions;
   readonly key: KeyParts;
+  /** When that device began with nothing; absent where it is not known. */
+  readonly began?: Instant;
   /** Whom the key was issued to. */
   readonly author: DeviceKey;
 }
@@ -36,10 +38,10 @@ export async function pastOf(
   const { device: author } = id;
   const then = state && key.epoch <= state.epoch ? await deps.conversations.heldAt(id, key) : null;
   if (then) {
-    const { supported, options } = then.state;
+    const { supported, options, began } = then.state;
     const isRenewed = key.epoch < (state?.renewedFrom ?? 0);
     const held = isRenewed ? contentUnknown(then.held) : withoutStale(then.held, then.state);
-    return { cause: 'earlierKey', held, supported, options, key, author };
+    return { cause: 'earlierKey', held, supported, options, key, author, ...(began ? { began } : {}) };
   }
   const restoredFrom = state ? state.restoredFrom : await deps.conversations.restoredFrom(id.tenant);
   if (restoredFrom === undefined || key.epoch >= restoredFrom) return null;

@@ -76,11 +76,12 @@ async function begin(
   session: Session,
   id: ConversationId,
   conversation: Conversation,
-  { cause, held, supported, options, author }: Past,
+  { cause, held, supported, options, began, author }: Past,
 ): Promise<Conversation | null> {
   if (author !== id.device) await deps.kin?.succeed(session, author);
   const epoch = await nextEpoch(deps, id, conversation);
-  const reset = { epoch, cause, supported, ...(options ? { options } : {}) };
+  const at = began ?? conversation.state?.began;
+  const reset = { epoch, cause, supported, ...(options ? { options } : {}), ...(at ? { at } : {}) };
   const meta = metaOf(deps, session, id, conversation, [cause, String(epoch)]);
   return await deps.conversations.append(id, conversation, resetEvents(reset, held), meta);
 }
