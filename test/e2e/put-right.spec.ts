@@ -131,7 +131,9 @@ describe('by command', { timeout: 60_000 }, () => {
     expect((await undo('--apply')).out).toBe('The device did nothing then that is still there to take back.');
     const nobody = run('undo', '--person', user, '--device', 'NONE', '--since', '2h');
     await expect(nobody).rejects.toThrow('No device NONE of this account ever changed an item');
-    await expect(run('undo', '--person', user, '--device', 'x', '--since', 'now')).rejects.toThrow('is no time');
+    await expect(run('undo', '--person', user, '--device', 'x', '--since', 'now')).rejects.toThrow(
+      '--since must be a time',
+    );
   });
 
   it('a conflict is listed with both versions, decided, and decided once', async () => {

@@ -1,8 +1,8 @@
 /** The conflicts that were kept, and deciding them. */
 import { ConfigError } from '../../config.ts';
 import type { CliCommand } from '../command.ts';
+import { momentHelp, momentOf } from '../moment.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
-import { instantArgument, timeHelp } from '../time.ts';
 import { needed, reasonHelp, reasonOption, saidOf } from './restoring.ts';
 
 interface VersionView {
@@ -69,7 +69,7 @@ const narrowingHelp = [
 
 function narrowed({ person, device, since }: Readonly<Record<string, unknown>>) {
   if (device !== undefined && person === undefined) throw new ConfigError('Say also whose the device is: --person.');
-  const instant = typeof since === 'string' ? instantArgument('--since', since, Date.now()) : undefined;
+  const instant = typeof since === 'string' ? momentOf(since, '--since') : undefined;
   return { person: person as string | undefined, device: device as string | undefined, since: instant };
 }
 
@@ -81,7 +81,7 @@ export const conflictsCommand: CliCommand = {
     ...narrowingHelp,
     '  --open            only those that nobody decided',
     ...formatHelp,
-    timeHelp,
+    momentHelp,
     '',
     'Example: conflicts --person kari@demo.example --open',
   ],
@@ -148,7 +148,7 @@ export const conflictsReplayCommand: CliCommand = {
     '  --apply           do it; without it (or with --dry-run) only the list is printed',
     reasonHelp,
     ...formatHelp,
-    timeHelp,
+    momentHelp,
     '',
     'Example: conflicts replay --policy clientWins --person kari@demo.example --since 7d',
   ],

@@ -1,8 +1,8 @@
 /** Bringing items back to what they were. */
 import { ConfigError } from '../../config.ts';
 import type { CliCommand } from '../command.ts';
+import { momentHelp, momentOf } from '../moment.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
-import { instantArgument, timeHelp } from '../time.ts';
 
 interface Effects {
   readonly does: readonly string[];
@@ -105,7 +105,7 @@ export const undoCommand: CliCommand = {
     '  --apply           do it; without it only the list is printed',
     reasonHelp,
     ...formatHelp,
-    timeHelp,
+    momentHelp,
     '',
     'Example: undo --person ola@demo.example --device APPL123 --since 2h --apply',
   ],
@@ -117,9 +117,8 @@ export const undoCommand: CliCommand = {
     const { values } = input;
     const [person, device] = [needed(values, 'person', '<email>'), needed(values, 'device', '<id>')];
     const format = formatOf(input);
-    const nowMs = Date.now();
-    const since = instantArgument('--since', needed(values, 'since', '<time>'), nowMs);
-    const asked = typeof values.until === 'string' ? instantArgument('--until', values.until, nowMs) : undefined;
+    const since = momentOf(needed(values, 'since', '<time>'), '--since');
+    const asked = typeof values.until === 'string' ? momentOf(values.until, '--until') : undefined;
     const path = `/accounts/${encodeURIComponent(person)}/devices/${encodeURIComponent(device)}/undo`;
     const steps: StepView[] = [];
     const isApplied = values.apply === true;
