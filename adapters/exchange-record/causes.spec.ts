@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as statusTables from '../activesync/status.ts';
-import { causeOfStatus, causeOfVerdict, explained, type StatusTable, verdictOf } from './causes.ts';
+import { causeOfBrake, causeOfStatus, causeOfVerdict, explained, type StatusTable, verdictOf } from './causes.ts';
 import { verdicts } from './port.ts';
 
 const isSentence = (text: string) => /^[A-Z].{8,}\.$/s.test(text);
@@ -28,6 +28,10 @@ describe('causes', () => {
     for (const [verdict, cause] of Object.entries(causeOfVerdict)) {
       expect(verdictOf(cause)).toBe(verdict);
       expect(isSentence(explained(cause).todo)).toBe(true);
+    }
+    for (const cause of Object.values(causeOfBrake)) {
+      expect(['looping', 'storm']).toContain(verdictOf(cause));
+      expect(isSentence(explained(cause).meaning)).toBe(true);
     }
   });
 

@@ -71,6 +71,26 @@ const others: Readonly<Record<string, Cause>> = {
     meaning: 'The device, or the account’s devices, send far more requests than anyone needs, and are slowed down.',
     todo: 'Look which program it is; it is served as before when it calms down. Block it when it does not.',
   },
+  'looping.repeated': {
+    verdict: 'looping',
+    meaning: 'The device sends the same request again and again, and is slowed down.',
+    todo: 'Look at the exchange for what it does not understand; resync the folder, or let the person restart the device.',
+  },
+  'looping.stuckKey': {
+    verdict: 'looping',
+    meaning: 'The device sends changes again and again with a key that does not move, and is slowed down.',
+    todo: 'Look at the exchange: an item of it is refused each time, or the device does not take the answer; resync the folder.',
+  },
+  'looping.beginsAnew': {
+    verdict: 'looping',
+    meaning: 'The device begins its folders anew again and again, and is slowed down.',
+    todo: 'Look at the exchanges before: something in the first answers makes it give up; watch it and replay.',
+  },
+  'storm.newDevices': {
+    verdict: 'storm',
+    meaning: 'The account shows ever new devices in a short time, and those are slowed down.',
+    todo: 'Look which program it is that changes its DeviceId; block what is not the person’s, and change the password.',
+  },
   'http.400': {
     verdict: 'refused',
     meaning: 'The request’s body was no WBXML that can be read.',
@@ -137,6 +157,15 @@ const others: Readonly<Record<string, Cause>> = {
     meaning: 'The device was told a status of which this program knows nothing more.',
     todo: helpless,
   },
+};
+
+/** The causes of what slows a device down. */
+export const causeOfBrake: Readonly<Record<string, string>> = {
+  repeated: 'looping.repeated',
+  stuckKey: 'looping.stuckKey',
+  beginsAnew: 'looping.beginsAnew',
+  newDevices: 'storm.newDevices',
+  storm: 'storm',
 };
 
 /** The names of the causes of a verdict that is not said by a status. */

@@ -10,7 +10,7 @@ import type { ExchangeTrace } from '../activesync/trace.ts';
 import type { Clock } from '../clock.ts';
 import type { KeyRing } from '../crypto.port.ts';
 import { Allowances, ordinaryLimits, watchedLimits } from './allowance.ts';
-import { causeOfVerdict } from './causes.ts';
+import { causeOfBrake, verdictOf } from './causes.ts';
 import { bodyOf, bytesOf, entryOf, sealedBatch } from './entry.ts';
 import { isQuiet, judge } from './judge.ts';
 import { QuietHours } from './quiet-hours.ts';
@@ -34,9 +34,6 @@ export interface RecorderOptions {
   readonly onTrouble: (error: unknown, lost: number) => void;
 }
 
-/** Why a device is slowed down. */
-export type Brake = 'looping' | 'storm';
-
 const quietEveryMs = 5 * 60_000;
 const sweepEveryMs = 3_600_000;
 const troubleEveryMs = 60_000;
@@ -52,7 +49,7 @@ export class ExchangeRecorder implements ExchangeSink {
   readonly #quiet = new QuietHours();
   readonly #allowances = new Allowances();
   /** Those whose next exchange tells of it. */
-  readonly #braked = new Map<DeviceKey, Brake>();
+  readonly #braked = new Map<DeviceKey, string>();
   readonly #cancels = new Map<() => Promise<unknown>, () => void>();
   #watchOfAll: WatchAll | undefined;
   #watchOfAllUntilMs = 0;
@@ -102,9 +99,9 @@ export class ExchangeRecorder implements ExchangeSink {
     }
   }
 
-  /** The device is slowed down from now on; its next exchange tells of it. */
-  braked(device: DeviceKey, because: Brake): void {
-    if (this.#braked.size < brakedMax) this.#braked.set(device, because);
+  /** The device is slowed down from now on; its next exchange tells of it. @param reason of `causeOfBrake`. */
+  braked(device: DeviceKey, reason: string): void {
+    if (this.#braked.size < brakedMax) this.#braked.set(device, causeOfBrake[reason] ?? 'looping');
   }
 
   /** Everything told by now is readable after it; false when it could not be written. */
@@ -164,7 +161,7 @@ export class ExchangeRecorder implements ExchangeSink {
       trace.position = position(session.tenant);
     }
     const found = judge(trace, answer, durationMs);
-    const judgement = brake ? { ...found, verdicts: [brake], causes: [causeOfVerdict[brake]] } : found;
+    const judgement = brake ? { ...found, verdicts: [verdictOf(brake) ?? 'looping'], causes: [brake] } : found;
     if (brake) this.#braked.delete(device);
     const entry = entryOf(session, trace, answer, judgement, { durationMs, appVersion, mappingVersion });
     const isSuspicious = judgement.verdicts.length > 0;
