@@ -120,7 +120,7 @@ export function buildSupport(options: SupportOptions): Support {
       store,
       reader: new HeldBatchReader(db),
     }),
-    histories: new ItemHistories(store, itemLog),
+    histories: new ItemHistories(store, itemLog, anchoring && ((...of) => new Traces(pool).subjectsAbove(...of))),
     searches: new Searches(new ItemFinder(store, itemLog), directory),
     past: new Past({ states, store, directory, settled }),
     readModels: new ReadModels({ db, store, projections: allProjections(keys) }),

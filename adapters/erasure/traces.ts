@@ -24,6 +24,18 @@ export class Traces {
     return rows.map((row) => row.subject);
   }
 
+  /** The subject itself, and those whose keys wrap its own: to erase one of them is to erase it. Also once erased. */
+  async subjectsAbove(tenant: TenantId, subject: SubjectId): Promise<SubjectId[]> {
+    const { rows } = await this.#pool.query<{ subject: SubjectId }>(
+      `with recursive above as (
+          select $2::text collate "C" as subject
+          union select k.owner from above a join data_keys k on k.tenant = $1 and k.subject = a.subject
+        ) select subject from above`,
+      [tenant, subject],
+    );
+    return rows.map((row) => row.subject);
+  }
+
   /** Streams with events that these keys seal, with how many. Looks at every event of the tenant. */
   async sealedBy(tenant: TenantId, subjects: readonly SubjectId[]): Promise<Map<string, number>> {
     const found = await this.#unhurried(async (client) => {

@@ -56,7 +56,7 @@ const columns: readonly Column<Row>[] = [
 /** The event, then a row for each field; what a conflict took away comes last. */
 function rowsOf(entry: HistoryEntry): Row[] {
   const { recordedAt, claimedAt, who, cause, type, changes, conflict, office, movedFrom } = entry;
-  const note = [office?.action, office?.reason, cause?.reason, movedFrom && `moved from ${movedFrom}`];
+  const note = [entry.note, office?.action, office?.reason, cause?.reason, movedFrom && `moved from ${movedFrom}`];
   const head: Row = {
     when: claimedAt ? `${recordedAt} *${claimedAt}` : recordedAt,
     who: who.text,
