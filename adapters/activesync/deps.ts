@@ -8,8 +8,8 @@ import type { Actor, EventMeta } from '../../domain/shared/event.ts';
 import type { AccountId, DeviceKey, Position, TenantId } from '../../domain/shared/ids.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
 import type { ExchangeDeps } from './conversation/terms.ts';
+import type { RequestGuard } from './guard/request-guard.ts';
 import type { Closings } from './http/closings.ts';
-import type { CommandName } from './http/command-names.ts';
 import type { CommandAnswer } from './request.ts';
 import type { Session } from './session.ts';
 import type { ExchangeTrace } from './trace.ts';
@@ -103,6 +103,6 @@ export interface ActiveSyncDeps extends SyncDeps {
   readonly closings?: Closings;
   /** Nothing is recorded when absent. */
   readonly record?: ExchangeSink;
-  /** Asked before each command: seconds to wait, or 0. A device that asks too fast is answered 503. */
-  readonly guard?: (device: DeviceKey, command: CommandName) => number;
+  /** Asked before each command, and before a device is paired. Whom it refuses is answered 503. */
+  readonly guard?: Pick<RequestGuard, 'ask' | 'meet'>;
 }

@@ -234,10 +234,12 @@ describe('a device', () => {
 
   it('that is too fast is asked to wait', async () => {
     const { pool } = await freshDatabase();
-    const guarded = await startTestServer(pool, (deps) => ({ ...deps, guard: () => 7 }));
+    const guard = { ask: () => ({ seconds: 7, throttle: 'RecentCommands' }), meet: () => undefined };
+    const guarded = await startTestServer(pool, (deps) => ({ ...deps, guard }));
     await guarded.create({ email: 'kari@guarded.example' });
     const answer = await new TestDevice(guarded, { email: 'kari@guarded.example' }).send('FolderSync');
     expect([answer.status, answer.headers['retry-after']]).toEqual([503, '7']);
+    expect(answer.headers['x-ms-asthrottle']).toBe('RecentCommands');
     await guarded.stop();
   });
 });

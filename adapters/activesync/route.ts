@@ -11,6 +11,7 @@ import type { AccountId, DeviceKey } from '../../domain/shared/ids.ts';
 import { deviceKeyFrom } from '../ids.ts';
 import { commandHandlers } from './commands/index.ts';
 import type { ActiveSyncDeps } from './deps.ts';
+import type { Refused } from './guard/request-guard.ts';
 import { type Admission, admit, authenticate, type Turned } from './http/admission.ts';
 import { Closings } from './http/closings.ts';
 import { type CommandName, servedCommands } from './http/command-names.ts';
@@ -171,11 +172,9 @@ class ActiveSyncServer {
       if (!decoded.ok) return { kind: 'http', status: 400 };
       root = decoded.root;
     }
-    const seconds = this.#deps.guard?.(session.device, command) ?? 0;
-    if (seconds > 0) {
-      if (trace) trace.isBraked = true;
-      return { kind: 'http', status: 503, headers: { 'retry-after': String(Math.ceil(seconds)) } };
-    }
+    const { guard } = this.#deps;
+    const refused = guard?.ask(session, command, body, root);
+    if (refused) return brakedAnswer(session, refused);
     if (root && this.#deps.log.isLevelEnabled('trace')) {
       const xml = formatXml(root, { redact: true });
       this.#deps.log.trace({ requestId: request.id, command, device: session.device, xml }, 'asked');
@@ -185,6 +184,8 @@ class ActiveSyncServer {
     if (trace) trace.isWatched = this.#isWatched(state);
     const turned = standing(state, admission);
     if (turned) return turned;
+    const unwelcome = isStateless(session) ? undefined : guard?.meet(session, state);
+    if (unwelcome) return brakedAnswer(session, unwelcome);
     if (!isStateless(session) && this.#isToGreet(session.device, state, admission, request.headers['user-agent'])) {
       const client = clientOf(admission, request.headers['user-agent']);
       const greeting = { type: 'greet', account: person.account.id, deviceId: query.deviceId, client } as const;
@@ -259,6 +260,11 @@ class ActiveSyncServer {
         text(reply, { status: answer.status, text: statusTexts[answer.status] ?? '', ...headersOf(answer) });
     }
   }
+}
+
+function brakedAnswer({ trace }: Session, { seconds, throttle }: Refused): CommandAnswer {
+  if (trace) trace.isBraked = true;
+  return { kind: 'http', status: 503, headers: { 'retry-after': String(seconds), 'x-ms-asthrottle': throttle } };
 }
 
 const unpaired: DeviceState = { kind: 'unpaired' };
