@@ -1,6 +1,7 @@
 /** The configuration: environment variables, their defaults and what is wrong with them in one sentence. */
 import path from 'node:path';
 import { z } from 'zod';
+import { defaultGuardLimits, type GuardLimits } from '../adapters/activesync/guard/limits.ts';
 import { type LogLevel, logLevels } from '../adapters/log/logger.ts';
 import { defaultMassDeleteLimits, type MassDeleteLimits } from '../domain/sync/held-back.ts';
 
@@ -23,6 +24,8 @@ export interface Config {
   readonly officeApplicationId: string;
   /** What a device may delete at once. */
   readonly massDeletes: MassDeleteLimits;
+  /** From when on a device is slowed down. */
+  readonly guard: GuardLimits;
   readonly demo: boolean;
   readonly demoUsers: number;
   /** How long it is kept what devices asked and were answered, and the bodies of odd exchanges. */
@@ -165,6 +168,27 @@ const variables: readonly Variable[] = [
     wholeNumber(1, 1_440),
   ),
   variable(
+    'REQUESTS_PER_MINUTE',
+    String(defaultGuardLimits.requestsPerMinute),
+    'requests of a device that bring nothing new, and ten times as many that do, before it is slowed down; 0: never',
+    'be a whole number from 0 to 1000000',
+    wholeNumber(0, 1_000_000),
+  ),
+  variable(
+    'REPEATS_PER_MINUTE',
+    String(defaultGuardLimits.repeatsPerMinute),
+    'the same request of a device before it is slowed down; 0: never',
+    'be a whole number from 0 to 1000000',
+    wholeNumber(0, 1_000_000),
+  ),
+  variable(
+    'NEW_DEVICES_PER_HOUR',
+    String(defaultGuardLimits.newDevicesPerHour),
+    'new devices of an account before further ones must wait; 0: never',
+    'be a whole number from 0 to 1000000',
+    wholeNumber(0, 1_000_000),
+  ),
+  variable(
     'DEMO',
     undefined,
     'starts the office simulator and the demo people',
@@ -237,6 +261,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
       items: Number(value('MASS_DELETE_ITEMS')),
       percent: Number(value('MASS_DELETE_PERCENT')),
       withinMinutes: Number(value('MASS_DELETE_MINUTES')),
+    },
+    guard: {
+      requestsPerMinute: Number(value('REQUESTS_PER_MINUTE')),
+      repeatsPerMinute: Number(value('REPEATS_PER_MINUTE')),
+      newDevicesPerHour: Number(value('NEW_DEVICES_PER_HOUR')),
     },
     demo: demo === 'true' || demo === '1',
     demoUsers,

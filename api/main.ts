@@ -7,6 +7,7 @@ import path from 'node:path';
 import { type Kysely, sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import { mappingVersion } from '../adapters/activesync/conversation/renderer.ts';
+import { RequestGuard } from '../adapters/activesync/guard/request-guard.ts';
 import { Closings } from '../adapters/activesync/http/closings.ts';
 import { activesyncRoute } from '../adapters/activesync/route.ts';
 import { MemoryBlobStore } from '../adapters/blobs/memory.ts';
@@ -219,9 +220,17 @@ async function startAll(
   teardown.add('the office workers', () => office.stop());
 
   const closings = new Closings();
+  const guard = new RequestGuard({
+    limits: config.guard,
+    nowMs: systemClock.nowMs,
+    onBraked: ({ device, reason, scope, times }) => {
+      logger.warn({ device, reason, scope, times }, 'a device is slowed down');
+      recorder.braked(device, reason === 'storm' || reason === 'newDevices' ? 'storm' : 'looping');
+    },
+  });
   const support = buildSupport({
     ...{ pool, db, log, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
-    ...{ stored, blobs, exchanges, recorder, now: systemClock.instant },
+    ...{ stored, blobs, exchanges, recorder, guard, now: systemClock.instant },
     ...(inMemory ? {} : { anchoring: { anchors, places, seal } }),
   });
   void support.erasures
@@ -255,6 +264,7 @@ async function startAll(
       log: logger,
       closings,
       record: recorder,
+      guard,
     }),
     shutdown: () => closings.stop(),
     conversations: async (person, device) => {

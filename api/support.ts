@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
+import type { RequestGuard } from '../adapters/activesync/guard/request-guard.ts';
 import type { BlobStore } from '../adapters/blobs/port.ts';
 import type { KeyRing } from '../adapters/crypto.port.ts';
 import { Erasure } from '../adapters/erasure/erasure.ts';
@@ -64,6 +65,8 @@ export interface SupportOptions {
   readonly blobs: BlobStore;
   readonly runner: ProjectionRunner;
   readonly engine: Engine;
+  /** Absent: nobody is braked. */
+  readonly guard?: RequestGuard;
   readonly accounts: Accounts;
   readonly devices: Devices;
   readonly directory: Directory;
@@ -84,6 +87,7 @@ export interface Support {
   readonly exchanges: Exchanges;
   readonly failures: Failures;
   readonly watches: Watches;
+  readonly guard?: RequestGuard;
   readonly heldBatches: HeldBatches;
   readonly histories: ItemHistories;
   readonly searches: Searches;
@@ -114,6 +118,7 @@ export function buildSupport(options: SupportOptions): Support {
       refusals: new WriteBackQueue(db),
     }),
     watches: new Watches({ recorder, devices, directory, reader: new DevicesReader(db), now }),
+    ...(options.guard ? { guard: options.guard } : {}),
     heldBatches: new HeldBatches({
       deps: engine.deps,
       people: options.directory,

@@ -8,6 +8,7 @@ import { fail } from '../errors.ts';
 import { requestDurations } from '../metrics.ts';
 import { accountRoutes } from './accounts.ts';
 import { bearerOf } from './bearer.ts';
+import { brakeRoutes } from './brakes.ts';
 import { conflictRoutes } from './conflicts.ts';
 import { conversationRoutes } from './conversations.ts';
 import { deviceRoutes } from './devices.ts';
@@ -70,6 +71,7 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(restoringRoutes, { deps });
   await app.register(conflictRoutes, { deps });
   await app.register(heldRoutes, { deps });
+  await app.register(brakeRoutes, { deps });
   await app.register(findRoutes, { deps });
   await app.register(stateRoutes, { deps });
   await app.register(readModelRoutes, { deps });

@@ -1,5 +1,6 @@
 /** Every command of `mobilesync`, in the order of its help. */
 import type { CliCommand } from '../command.ts';
+import { brakesCommand } from './brakes.ts';
 import { conflictsCommand, conflictsReplayCommand, decideCommand } from './conflicts.ts';
 import { conversationCommand, devicesCommand, resyncCommand } from './conversations.ts';
 import { eraseCommand, erasuresCommand } from './erase.ts';
@@ -32,6 +33,7 @@ export const commands: readonly CliCommand[] = [
   heldCommand,
   releaseCommand,
   discardCommand,
+  brakesCommand,
   failuresCommand,
   exchangesCommand,
   exchangeCommand,
