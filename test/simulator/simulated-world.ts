@@ -4,6 +4,7 @@
  */
 import type pg from 'pg';
 import type { ItemClass } from '../../adapters/activesync/classes/port.ts';
+import type { Kin } from '../../adapters/activesync/conversation/kin.port.ts';
 import { MemoryBlobStore } from '../../adapters/blobs/memory.ts';
 import type { BlobStore } from '../../adapters/blobs/port.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
@@ -75,6 +76,16 @@ export class SimulatedWorld {
     }));
   }
 
+  /** A phone's ids are its first one with a mark for each change. */
+  readonly #kin: Kin = {
+    formerSelves: async ({ email, deviceId }) =>
+      Array.from(
+        deviceId.matchAll(/'/g),
+        ({ index }) => this.world.session(email, deviceId.slice(0, index)).device,
+      ).reverse(),
+    succeed: async () => {},
+  };
+
   #begin(): Promise<World> {
     return World.start({
       pool: this.#pool,
@@ -85,6 +96,7 @@ export class SimulatedWorld {
       projections: (keys) => this.projections(keys),
       classes: this.#classes(),
       massDeletes,
+      kin: this.#kin,
     });
   }
 

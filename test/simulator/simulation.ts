@@ -1,12 +1,15 @@
 /**
  * One seeded run: people with several phones write, sync, lose answers, repeat themselves, sync in parallel, vanish
- * for weeks, come back from old backups and delete all they hold, while colleagues change the same items in the office,
+ * for weeks, come back from old backups, change their DeviceIds and delete all they hold, while colleagues change the same items in the office,
  * support steps in, and the server is ended, begun anew and upgraded among them. When all is said, the world must come
  * to rest with every promise kept. A failing run is repeated by its seed.
  */
 import type pg from 'pg';
+import { resync } from '../../adapters/activesync/conversation/resync.ts';
+import { conversationOf } from '../../adapters/activesync/session.ts';
 import type { ProtocolVersion } from '../../adapters/activesync/version.ts';
 import { type ItemKind, itemKinds } from '../../domain/item/fields.ts';
+import type { CollectionId } from '../../domain/shared/ids.ts';
 import { Phone } from '../world/phone.ts';
 import { Colleague } from './colleague.ts';
 import { noComplaints, nothingLost, phonesConverged, rebuildEqualsLive } from './invariants.ts';
@@ -36,6 +39,8 @@ export const weights = {
   sweep: 0.3,
   decideHeld: 0.2,
   policy: 0.2,
+  rename: 0.4,
+  resync: 0.3,
   restart: 0.15,
   upgrade: 0.1,
 };
@@ -114,6 +119,8 @@ class Simulation {
     else if (what === 'sync') await phone.sync(collection, false);
     else if (what === 'lose') await phone.sync(collection, true);
     else if (what === 'restore') phone.restore(collection);
+    else if (what === 'rename') this.#rename(phone);
+    else if (what === 'resync') await this.#resync(phone, collection);
     else if (what === 'sweep') phone.sweep(collection);
     else if (what === 'setUp') await phone.setUp(collection);
     else if (what === 'parallel' && phone.phone.folder(collection).key !== '0') {
@@ -129,6 +136,19 @@ class Simulation {
   async #restart(isNewer: boolean): Promise<void> {
     await this.#simulated.restart({ isNewer });
     for (const { phone } of this.#phones) phone.world = this.#simulated.world;
+  }
+
+  /** As Outlook does at its start: all it holds and has not sent is as it was. */
+  #rename({ phone }: UserPhone): void {
+    const { email, deviceId, version } = phone.session;
+    const renamed = this.#simulated.world.session(email, `${deviceId}'`, version);
+    phone.session = { ...phone.session, deviceId: renamed.deviceId, device: renamed.device };
+  }
+
+  async #resync(user: UserPhone, collection: string): Promise<void> {
+    const id = conversationOf(user.phone.session, collection as CollectionId);
+    const by = { actor: { kind: 'admin' }, cause: { command: 'resync' } } as const;
+    if ((await resync(this.#simulated.world.engine.deps, id, by)) === 'resynced') user.wasResynced = true;
   }
 
   /** The account's own rule for conflicts; phones ask for what they like. */

@@ -33,6 +33,8 @@ export class UserPhone {
   readonly phone: Phone;
   readonly kinds: ReadonlyMap<string, ItemKind>;
   readonly acknowledged: Acknowledged[] = [];
+  /** It may be told what it knows: support asked for that. */
+  wasResynced = false;
   readonly #random: Random;
   readonly #nowMs: () => number;
   readonly #pending = new Map<string, Pending[]>();
