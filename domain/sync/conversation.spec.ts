@@ -130,6 +130,13 @@ describe('a conversation', () => {
     );
     expect(state).toMatchObject({ cause: 'earlierKey', renewedFrom: 2, restoredFrom: 7 });
     expect(fold(because(1, 'syncKeyZero')).state).not.toHaveProperty('renewedFrom');
+    const lost: Event = {
+      type: 'SyncReset',
+      data: { epoch: 9, cause: 'restored', supported: null, known: [], lost: true },
+    };
+    expect(fold(because(7, 'restored')).state).not.toHaveProperty('holdsLost');
+    expect(fold(lost, because(10, 'resync')).state).toMatchObject({ holdsLost: true });
+    expect(fold(lost, because(10, 'syncKeyZero')).state).not.toHaveProperty('holdsLost');
   });
 
   it('takes more seeds than one event holds', () => {

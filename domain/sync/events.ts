@@ -38,6 +38,8 @@ export interface SyncOptions {
 
 /** The hash of what a device perhaps holds: nobody can know whether it was told, since that is lost. */
 export const unsureHash = '?';
+/** The hash of what was taken off a device to be sure that it does not hold it: it is told next. */
+export const clearedHash = '!';
 
 export const defaultOptions: SyncOptions = { filterType: 0, conflict: 'serverWins', bodyPreferences: [] };
 
@@ -77,6 +79,8 @@ export const syncReset = z.object({
   known: z.array(z.tuple([z.string(), z.number(), z.string()])),
   at: z.string().optional(),
   present: z.number().optional(),
+  /** The key it began with was issued in what a restored log lost. */
+  lost: z.literal(true).optional(),
 });
 /** More of `known`, where one event cannot hold it. */
 export const syncSeeded = z.object({ known: syncReset.shape.known });
@@ -140,6 +144,7 @@ export interface SyncEventData {
     known: readonly (readonly [item: ItemId, version: number, hash: string])[];
     at?: Instant;
     present?: number;
+    lost?: true;
   };
   SyncSeeded: { known: SyncEventData['SyncReset']['known'] };
   SyncAnswered: { key: number; base: number; ops: readonly Holding[]; cursor: Cursor; options?: SyncOptions };

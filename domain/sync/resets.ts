@@ -1,7 +1,7 @@
 /** New epochs that begin with something held. */
 import type { DomainEvent } from '../shared/event.ts';
 import type { ItemId } from '../shared/ids.ts';
-import { type SyncEventData, syncEvent, unsureHash } from './events.ts';
+import { clearedHash, type SyncEventData, syncEvent, unsureHash } from './events.ts';
 import type { ConversationState, Held } from './state.ts';
 
 /** Holdings that one event carries; more go into further events. */
@@ -32,16 +32,24 @@ export function perhapsHeld(state: ConversationState, acknowledged: ReadonlyMap<
   return contentUnknown(all);
 }
 
+/** Perhaps not held at all. */
+function isUnsure({ hash }: Held): boolean {
+  return hash === unsureHash || hash === clearedHash;
+}
+
+/** The item as one that nobody vouches for. */
+export function vague(held: Held): Held {
+  return { version: held.version, hash: isUnsure(held) ? unsureHash : '' };
+}
+
 /** The same items, with nothing said of their content; those that are perhaps not held at all remain so. */
 export function contentUnknown(held: ReadonlyMap<ItemId, Held>): Map<ItemId, Held> {
-  return new Map(
-    [...held].map(([item, { version, hash }]) => [item, { version, hash: hash === unsureHash ? hash : '' }]),
-  );
+  return new Map([...held].map(([item, one]) => [item, vague(one)]));
 }
 
 /** Whether the device holds the item in a state that nobody vouches for, or perhaps not at all. */
-export function isVague({ hash }: Held): boolean {
-  return hash === '' || hash === unsureHash;
+export function isVague(held: Held): boolean {
+  return held.hash === '' || isUnsure(held);
 }
 
 /** Epochs of a restored log are counted from here, in steps of ten seconds. */
@@ -55,4 +63,13 @@ const restoredEpochStepMs = 10_000;
  */
 export function restoredEpoch(nowMs: number): number {
   return Math.floor((nowMs - restoredEpochsSinceMs) / restoredEpochStepMs);
+}
+
+/** So long after a restore, what comes anew may be what a device holds: crawled again, or sent again by others. */
+const returnsWithinMs = 14 * 86_400_000;
+
+/** Whether an item that the device is not known to hold may be one that it was told in what is lost. */
+export function mayHoldLost({ holdsLost, restoredFrom }: ConversationState, nowMs: number): boolean {
+  if (!holdsLost || restoredFrom === undefined) return false;
+  return nowMs < restoredEpochsSinceMs + restoredFrom * restoredEpochStepMs + returnsWithinMs;
 }

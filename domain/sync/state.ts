@@ -118,7 +118,7 @@ function reset(before: ConversationState | null, data: SyncEventData['SyncReset'
   // A device that is given everything anew is given these too. Any other goes on having its way with them.
   const heldBack = cause === 'syncKeyZero' || cause === 'resync' ? undefined : before?.heldBack;
   const began = data.at ?? (cause === 'syncKeyZero' ? undefined : before?.began);
-  const holdsLost = cause === 'restored' || (cause !== 'syncKeyZero' && before?.holdsLost === true);
+  const holdsLost = data.lost === true || (cause !== 'syncKeyZero' && before?.holdsLost === true);
   return {
     state: {
       epoch,

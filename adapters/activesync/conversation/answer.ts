@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ItemId, Position } from '../../../domain/shared/ids.ts';
 import { syncEvent } from '../../../domain/sync/events.ts';
 import { holding } from '../../../domain/sync/held-back.ts';
+import { mayHoldLost } from '../../../domain/sync/resets.ts';
 import type { ConversationState, Held } from '../../../domain/sync/state.ts';
 import type { DomainWrite } from '../../event-log/event-store.port.ts';
 import { SubjectErased } from '../../event-log/event-store.ts';
@@ -54,7 +55,10 @@ export async function answer(
   }
   const collection = itemsOf(folder);
   const { windowSize } = request;
-  const query = { id, conversation, standpoint, own, ownVersions, stale, collection, filter, renderer, windowSize };
+  const query = {
+    ...{ id, conversation, standpoint, own, ownVersions, stale, collection, filter, renderer, windowSize },
+    mayHoldLost: mayHoldLost(state, Date.parse(deps.now())),
+  };
   const look = request.getChanges ? await findChanges(deps, query, done.ops.length > 0) : undefined;
   const found = look?.found;
   for (const { item, reason } of found?.withheld ?? []) {

@@ -6,7 +6,7 @@
 import type { Fields } from '../../../domain/item/fields.ts';
 import type { CollectionId, ItemId, Position } from '../../../domain/shared/ids.ts';
 import type { Standpoint } from '../../../domain/sync/decide.ts';
-import { type Cursor, type Holding, unsureHash } from '../../../domain/sync/events.ts';
+import { type Cursor, clearedHash, type Holding, unsureHash } from '../../../domain/sync/events.ts';
 import { anyConfig, type Held } from '../../../domain/sync/state.ts';
 import type { ItemRow, ItemView } from '../../../projections/item-view/read.ts';
 import type { Fragment } from '../wbxml/writer.port.ts';
@@ -42,6 +42,8 @@ export interface ChangesQuery {
   readonly ownVersions?: ReadonlyMap<ItemId, number>;
   /** Items that must be sent anew. */
   readonly stale: ReadonlySet<ItemId>;
+  /** What the device is not known to hold it perhaps does, since what it was told is lost. */
+  readonly mayHoldLost?: boolean;
   /** Where the folder's items are. */
   readonly collection: CollectionId;
   readonly filter: ItemFilter;
@@ -133,8 +135,6 @@ async function fullDifference(deps: ChangesDeps, query: ChangesQuery, collector:
     const rows = await view.byItems(tenant, query.collection, items);
     if ((await collect(deps, query, collector, rows, held)) < rows.length) return collector.result(rest, true);
   }
-  // What was taken away because nobody knew whether it is held comes back in the next answer.
-  if (collector.tookUnsure) return collector.result(rest, true);
   return collector.result({ position: position as Position, config: configOf(query) }, false);
 }
 
@@ -184,7 +184,7 @@ function isOutdated(query: ChangesQuery, row: { item: ItemId; version: number })
 /** Gathers commands up to the window. */
 class Collector {
   readonly commands: ServerCommand[] = [];
-  tookUnsure = false;
+  #hasCleared = false;
   readonly #ops: Holding[] = [];
   readonly #withheld: { item: ItemId; reason: string }[] = [];
   readonly #query: ChangesQuery;
@@ -210,21 +210,17 @@ class Collector {
   /** False when the window is full; the row was then not dealt with. */
   take(row: ItemRow, known: Held | undefined, fields: Fields | undefined): boolean {
     if (this.#taken.has(row.item)) return true;
-    if (known?.hash === unsureHash && !this.#query.stale.has(row.item)) {
-      // Clients ignore the Delete of what they do not hold, but hold twice what they are sent twice as an Add.
-      this.tookUnsure = true;
-      return this.drop(row.item, 'delete');
-    }
     if (!this.#query.filter.passes(row) || (!fields && this.mayDiffer(row, known))) {
       if (!known) return this.#settle(row.item);
       return this.drop(row.item, row.deleted || this.#query.filter.passes(row) ? 'delete' : 'softDelete');
     }
     if (!fields || !this.mayDiffer(row, known)) return true;
+    if (this.#isUnsure(row.item, known)) return this.#clear(row);
     if (this.isFull) return false;
     this.#taken.add(row.item);
     try {
       const { fragment, hash } = this.#query.renderer.render(fields);
-      const op = known ? 'change' : 'add';
+      const op = known && known.hash !== clearedHash ? 'change' : 'add';
       const isNews = !known || this.#query.stale.has(row.item) || !sameContent(known.hash, hash);
       if (isNews) {
         this.commands.push({ op, item: row.item, data: fragment });
@@ -234,6 +230,24 @@ class Collector {
     } catch (error) {
       this.#withheld.push({ item: row.item, reason: error instanceof Error ? error.message : String(error) });
     }
+    return true;
+  }
+
+  #isUnsure(item: ItemId, known: Held | undefined): boolean {
+    if (this.#query.stale.has(item)) return false;
+    return known ? known.hash === unsureHash : this.#query.mayHoldLost === true;
+  }
+
+  /**
+   * Takes off the device what it perhaps holds, to add it with the next answer. Clients ignore the Delete of what they do
+   * not hold, but some hold twice what they are sent twice as an Add.
+   */
+  #clear({ item, version }: ItemRow): boolean {
+    if (this.isFull) return false;
+    this.#taken.add(item);
+    this.#hasCleared = true;
+    this.commands.push({ op: 'delete', item });
+    this.#ops.push([item, 'add', version, clearedHash], [item, 'stale', 0, '']);
     return true;
   }
 
@@ -257,7 +271,9 @@ class Collector {
 
   result(cursor: Cursor, moreAvailable: boolean): Changes {
     const isSettling = this.#isSettling;
-    return { commands: this.commands, ops: this.#ops, cursor, moreAvailable, isSettling, withheld: this.#withheld };
+    const isMore = moreAvailable || this.#hasCleared;
+    const { commands } = this;
+    return { commands, ops: this.#ops, cursor, moreAvailable: isMore, isSettling, withheld: this.#withheld };
   }
 
   get isFull(): boolean {

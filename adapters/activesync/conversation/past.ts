@@ -7,7 +7,7 @@ import type { DeviceKey, Instant, ItemId } from '../../../domain/shared/ids.ts';
 import type { KeyParts } from '../../../domain/sync/decide.ts';
 import { type ResetCause, type SyncOptions, unsureHash } from '../../../domain/sync/events.ts';
 import { parseKey } from '../../../domain/sync/key.ts';
-import { contentUnknown } from '../../../domain/sync/resets.ts';
+import { contentUnknown, vague } from '../../../domain/sync/resets.ts';
 import type { ConversationState, Held } from '../../../domain/sync/state.ts';
 import { itemsOf, type Session } from '../session.ts';
 import { itemFilter } from './filter.ts';
@@ -74,7 +74,7 @@ function withoutStale(held: ReadonlyMap<ItemId, Held>, { stale }: ConversationSt
   const known = new Map(held);
   for (const item of stale) {
     const before = known.get(item);
-    if (before) known.set(item, { ...before, hash: '' });
+    if (before) known.set(item, vague(before));
   }
   return known;
 }

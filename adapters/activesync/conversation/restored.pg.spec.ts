@@ -157,6 +157,30 @@ describe('after a restore to an earlier point', () => {
     expect(harm()).toEqual([]);
   });
 
+  it('what comes back later, because another phone speaks of it, is there once', async () => {
+    const [a] = phones as [Phone];
+    await a.sync(contacts, { commands: [add(a, 'Hav AS')] });
+    await pullAll();
+    const backup = copyOf(storage);
+    const lost = add(a, 'Elv AS');
+    await a.sync(contacts, { commands: [add(a, 'Skog AS')] });
+    await a.sync(contacts, { commands: [lost], lose: true });
+    await (phones[1] as Phone).pull(contacts);
+    await restore(backup);
+    const [a2, b2] = phones as [Phone, Phone];
+    // This one has come right before the other speaks.
+    await b2.pull(contacts);
+    await a2.sync(contacts, { commands: [change(itemOf(a2, 'Skog AS'), 'Skogen AS'), lost] });
+    await pullAll();
+    expect(companies(a2)).toEqual(['Elv AS', 'Hav AS', 'Skogen AS']);
+    expect(companies(b2)).toEqual(companies(a2));
+    expect(harm()).toEqual([]);
+    // Once all that is over, what is new is simply added.
+    nowMs += 15 * 86_400_000;
+    await a2.sync(contacts, { commands: [add(a2, 'Ny AS')] });
+    expect((await b2.sync(contacts)).commands.map((command) => command.do)).toEqual(['add']);
+  });
+
   it('a phone that the backup does not know is served too', async () => {
     const backup = copyOf(storage);
     const late = new Phone(world, world.session(email, 'late'));

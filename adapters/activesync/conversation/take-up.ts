@@ -81,7 +81,8 @@ async function begin(
   if (author !== id.device) await deps.kin?.succeed(session, author);
   const epoch = await nextEpoch(deps, id, conversation);
   const at = began ?? conversation.state?.began;
-  const reset = { epoch, cause, supported, ...(options ? { options } : {}), ...(at ? { at } : {}) };
+  const lost = cause === 'restored' ? ({ lost: true } as const) : {};
+  const reset = { epoch, cause, supported, ...lost, ...(options ? { options } : {}), ...(at ? { at } : {}) };
   const meta = metaOf(deps, session, id, conversation, [cause, String(epoch)]);
   return await deps.conversations.append(id, conversation, resetEvents(reset, held), meta);
 }
