@@ -3,8 +3,9 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import type pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecordedEvent } from '../adapters/event-log/event-store.port.ts';
-import type { CollectionId, DeviceKey, ItemId, Position, TenantId } from '../domain/shared/ids.ts';
+import type { AccountId, CollectionId, DeviceKey, Instant, ItemId, Position, TenantId } from '../domain/shared/ids.ts';
 import { freshDatabase } from '../test/postgres.ts';
+import { type ItemEventFilter, ItemLogReader } from './item-log/read.ts';
 import { ItemViewReader } from './item-view/read.ts';
 import { PageWrites } from './runner/page.ts';
 import type { AnyDatabase } from './runner/projection.ts';
@@ -59,7 +60,14 @@ beforeAll(async () => {
     insert into sync_conversation (tenant, device, collection, revision, state)
     select ${tenant}, 'device' || d, 'folder' || f, 3, '{"epoch":1,"issued":2,"acknowledged":2,"stale":[],"offer":null}'
     from generate_series(0, 4999) d, generate_series(0, 4) f order by md5(d::text || f)`.execute(db);
-  await sql`vacuum analyze item_view, device_known, sync_conversation`.execute(db);
+  await sql`
+    insert into item_event (tenant, position, item, kind, link, revision, event_id, type, verb, recorded_at, at, actor,
+      account, device, owner, collection, fields)
+    select ${tenant}, i, 'item' || (i * 37 % 24000), 'contact', i % 3 = 0, i / 24000, gen_random_uuid(), 'ContactChanged',
+      'Changed', t, t, 'device', 'person' || i % 50, 'device' || i % 100, 'person' || i % 50, 'large', '{jobTitle}'
+    from (select i, timestamptz '2026-01-01' + i * interval '1 minute' as t from generate_series(1, 60000) i) x
+    order by md5(i::text)`.execute(db);
+  await sql`vacuum analyze item_event, item_view, device_known, sync_conversation`.execute(db);
 });
 beforeEach(() => {
   sent = [];
@@ -232,5 +240,41 @@ describe('a page of events of conversations', () => {
       expect(seqScanned(found)).not.toContain('device_known');
       expect(indexes(found)).toContain('device_known_pkey');
     }
+  });
+});
+
+describe('the item log', () => {
+  const ask = (filter: ItemEventFilter, isLastOnly = false) =>
+    asked(() => new ItemLogReader(db).find(tenant, filter, { limit: 100, order: 'desc', isLastOnly }));
+  const [account, key] = ['person7' as AccountId, 'device7' as DeviceKey];
+
+  it('is walked in its own order by the index of whom or what is asked for', async () => {
+    for (const [filter, index] of [
+      [{ owner: account }, 'item_event_by_owner'],
+      [{ account }, 'item_event_by_account'],
+      [{ device: key }, 'item_event_by_device'],
+      [{ verbs: ['Changed'] }, 'item_event_pkey'],
+      [{ device: key, isLink: false, field: 'jobTitle' }, 'item_event_by_device'],
+    ] as const) {
+      const found = await ask(filter);
+      expect(indexes(found)).toEqual([index]);
+      expect(found['Actual Rows']).toBe(100);
+    }
+  });
+
+  it('finds the last event of each item without reading the others', async () => {
+    const found = await ask({ device: key, isLink: false }, true);
+    expect(indexes(found)).toEqual(expect.arrayContaining(['item_event_by_device', 'item_event_by_item']));
+    expect(buffers(found)).toBeLessThan(5_000);
+  });
+
+  it('finds an item, and the place of a moment, by a few steps', async () => {
+    const located = await asked(() => new ItemLogReader(db).locate('item37' as ItemId));
+    expect(indexes(located)).toEqual(['item_event_by_item']);
+    sent = [];
+    const from = '2026-01-20T00:00:00.000Z' as Instant;
+    const { from: before } = await new ItemLogReader(db).bounds(tenant, { from });
+    expect(before).toBe(19 * 24 * 60 - 6);
+    for (const query of sent) expect(buffers(await plan(query))).toBeLessThan(300);
   });
 });

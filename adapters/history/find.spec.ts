@@ -97,6 +97,17 @@ describe('finding items', () => {
     ]);
   });
 
+  it('finds the same in many short queries of the index as in one', async () => {
+    const { account } = world.account(ola);
+    const all = (await found({ ...own, owner: account, verbs: ['Added'] })).map(({ item }) => item);
+    const short: string[] = [];
+    for await (const step of finder.find(tenant, { ...own, owner: account, verbs: ['Added'] }, { span: 7 })) {
+      if (step.kind === 'found') short.push(step.item.item);
+    }
+    expect(short).toEqual(all);
+    expect(all).toHaveLength(131);
+  });
+
   it('tells nothing of another person or company', async () => {
     const olas = world.account(ola).account;
     expect(await found({ ...own, owner: olas }, 'Sjef')).toEqual([]);

@@ -43,32 +43,37 @@ export interface FindOptions {
   readonly text?: string;
   /** Before this position: the newest come first. */
   readonly after?: Position;
+  /** Positions that one query spans. */
+  readonly span?: number;
 }
 
 /** Items opened together. Their long bodies are, too. */
 const openedAtOnce = 100;
+/** Positions that one query of the index spans: what is rare in a long log is found in many short queries. */
+const spanDefault = 100_000;
 
 export class ItemFinder {
   readonly #store: Pick<EventStore, 'loadMany' | 'load'>;
-  readonly #log: Pick<ItemLogReader, 'find'>;
+  readonly #log: Pick<ItemLogReader, 'find' | 'bounds'>;
 
-  constructor(store: Pick<EventStore, 'loadMany' | 'load'>, log: Pick<ItemLogReader, 'find'>) {
+  constructor(store: Pick<EventStore, 'loadMany' | 'load'>, log: Pick<ItemLogReader, 'find' | 'bounds'>) {
     this.#store = store;
     this.#log = log;
   }
 
   /** What fits, the last changed first, and after each batch how many were looked at. Never an item twice. */
-  async *find(tenant: TenantId, filter: ItemEventFilter, { text, after }: FindOptions = {}): AsyncIterable<FindStep> {
+  async *find(
+    tenant: TenantId,
+    filter: ItemEventFilter,
+    { text, after, span = spanDefault }: FindOptions = {},
+  ): AsyncIterable<FindStep> {
     const names = new ActorNames(this.#store);
     let [looked, found] = [0, 0];
-    let position = after;
-    for (;;) {
-      const page = {
-        limit: openedAtOnce,
-        order: 'desc',
-        isLastOnly: true,
-        ...(position ? { after: position } : {}),
-      } as const;
+    const bounds = await this.#log.bounds(tenant, filter);
+    let before = Math.min(after ?? Number.POSITIVE_INFINITY, bounds.to + 1);
+    while (before > bounds.from + 1) {
+      const since = Math.max(bounds.from, before - 1 - span) as Position;
+      const page = { after: before as Position, since, limit: openedAtOnce, order: 'desc', isLastOnly: true } as const;
       const rows = await this.#log.find(tenant, filter, page);
       const streams = rows.map(streamOf);
       const pages = await this.#store.loadMany(
@@ -77,15 +82,15 @@ export class ItemFinder {
       );
       for (const [at, row] of rows.entries()) {
         looked++;
-        position = row.position;
         const item = await this.#opened(tenant, row, pages.get(streams[at] as StreamName)?.events ?? [], text, names);
         if (!item) continue;
         found++;
         yield { kind: 'found', item };
       }
-      const isDone = rows.length < openedAtOnce;
-      yield { kind: 'looked', looked, found, position: isDone ? null : (position ?? null) };
-      if (isDone) return;
+      const last = rows.at(-1);
+      before = last && rows.length === openedAtOnce ? last.position : since + 1;
+      const isDone = before <= bounds.from + 1;
+      yield { kind: 'looked', looked, found, position: isDone ? null : (before as Position) };
     }
   }
 

@@ -66,6 +66,8 @@ export interface ItemEventPage {
   /** Beyond this position, in the order asked for. */
   readonly after?: Position;
   readonly limit: number;
+  /** Only what lies beyond this position, in the order of the log. */
+  readonly since?: Position;
   /** `asc` unless told. */
   readonly order?: 'asc' | 'desc';
   /** Of each item only the last event that the filter names. */
@@ -89,12 +91,14 @@ export class ItemLogReader {
 
   /** The tenant's events that the filter names, in the order of the log, at most `limit`. */
   async find(tenant: TenantId, filter: ItemEventFilter, page: ItemEventPage): Promise<ItemEventRow[]> {
-    const { after, limit, order = 'asc', isLastOnly = false } = page;
+    const { after, since, limit, order = 'asc', isLastOnly = false } = page;
     const isDescending = order === 'desc';
-    const bounds = await this.#bounds(tenant, filter);
+    const isTimed = filter.from !== undefined || filter.to !== undefined;
+    const bounds = since === undefined && isTimed ? await this.bounds(tenant, filter) : undefined;
+    const from = since ?? bounds?.from;
     const wanted = conditions(filter, 'e');
-    if (bounds.from > NO_POSITION) wanted.push(sql`e.position >= ${bounds.from}`);
-    if (bounds.to !== undefined) wanted.push(sql`e.position < ${bounds.to}`);
+    if (from !== undefined) wanted.push(sql`e.position > ${from}`);
+    if (bounds) wanted.push(sql`e.position <= ${bounds.to}`);
     if (after !== undefined) wanted.push(isDescending ? sql`e.position < ${after}` : sql`e.position > ${after}`);
     if (isLastOnly) {
       const later = [sql`l.item = e.item`, sql`l.tenant = e.tenant`, sql`l.position > e.position`];
@@ -116,26 +120,25 @@ export class ItemLogReader {
     return rows[0] ?? null;
   }
 
-  /** Between which positions the times must lie; to be told apart by the times themselves. */
-  async #bounds(
-    tenant: TenantId,
-    { from, to }: ItemEventFilter,
-  ): Promise<{ from: Position; to: Position | undefined }> {
+  /** After which position, and up to which, the filter's times lie; to be told apart by the times themselves. */
+  async bounds(tenant: TenantId, { from, to }: ItemEventFilter): Promise<{ from: Position; to: Position }> {
+    const before = async (atMs: number) => ((await this.#firstAt(tenant, atMs)) - 1) as Position;
     return {
-      from: from === undefined ? NO_POSITION : await this.#firstAt(tenant, Date.parse(from) - clockSkewMs),
-      to: to === undefined ? undefined : await this.#firstAt(tenant, Date.parse(to) + clockSkewMs),
+      from: from === undefined ? NO_POSITION : await before(Date.parse(from) - clockSkewMs),
+      to: await before(to === undefined ? Number.POSITIVE_INFINITY : Date.parse(to) + clockSkewMs),
     };
   }
 
   /** The first position recorded at or after the time, by halves: positions are the index, and times go with them. */
   async #firstAt(tenant: TenantId, atMs: number): Promise<Position> {
+    const at = atMs === Number.POSITIVE_INFINITY ? 'infinity' : new Date(atMs).toISOString();
     const { rows } = await sql<{ position: Position }>`
       with recursive half(low, high) as (
         select 0::bigint, coalesce(
           (select position from item_event where tenant = ${tenant} order by position desc limit 1), 0)::bigint + 1
         union all
-        select case when e.recorded_at < ${new Date(atMs)}::timestamptz then e.position + 1 else h.low end,
-          case when e.recorded_at < ${new Date(atMs)}::timestamptz then h.high else (h.low + h.high) / 2 end
+        select case when e.recorded_at < ${at}::timestamptz then e.position + 1 else h.low end,
+          case when e.recorded_at < ${at}::timestamptz then h.high else (h.low + h.high) / 2 end
         from half h cross join lateral (
           select position, recorded_at from item_event
           where tenant = ${tenant} and position >= (h.low + h.high) / 2 order by position limit 1) e
