@@ -207,7 +207,7 @@ describe('the recorder', () => {
     await stopped;
   });
 
-  it('writes counts of quiet exchanges every five minutes, an hour in a row of its own', async () => {
+  it('writes counts of quiet exchanges every quarter of an hour, an hour in a row of its own', async () => {
     const { recorder, clock, quiet, answer } = await rig();
     await recorder.start();
     for (let minute = 0; minute < 90; minute++) {
@@ -218,6 +218,6 @@ describe('the recorder', () => {
     await recorder.flush();
     const byHour = Map.groupBy(quiet, ({ hourMs }) => hourMs);
     expect([...byHour.values()].map((some) => some.reduce((sum, { times }) => sum + times, 0))).toEqual([60, 30]);
-    expect(quiet.length).toBeGreaterThan(10);
+    expect(quiet.length).toBeGreaterThan(5);
   });
 });

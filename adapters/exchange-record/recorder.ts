@@ -34,7 +34,9 @@ export interface RecorderOptions {
   readonly onTrouble: (error: unknown, lost: number) => void;
 }
 
-const quietEveryMs = 5 * 60_000;
+/** What a crash loses of the counts; each device with traffic costs a row or two each time. */
+const quietEveryMs = 15 * 60_000;
+const watchEveryMs = 60_000;
 const sweepEveryMs = 3_600_000;
 const troubleEveryMs = 60_000;
 const stopWithinMs = 2_000;
@@ -70,10 +72,8 @@ export class ExchangeRecorder implements ExchangeSink {
   /** Looks up whether everything is watched, and begins to count and to sweep. Trouble is told, not thrown. */
   async start(): Promise<void> {
     await this.#trying(() => this.#lookUpWatch());
-    this.#repeat(quietEveryMs, async () => {
-      await this.#writeQuiet();
-      await this.#lookUpWatch();
-    });
+    this.#repeat(watchEveryMs, () => this.#lookUpWatch());
+    this.#repeat(quietEveryMs, () => this.#writeQuiet());
     this.#repeat(sweepEveryMs, () => this.sweep());
   }
 
@@ -110,7 +110,7 @@ export class ExchangeRecorder implements ExchangeSink {
     return (await this.#trying(() => this.#writeQuiet())) && isWritten;
   }
 
-  /** Keeps everything of every device until then; undefined ends it. Other processes hear of it within minutes. */
+  /** Keeps everything of every device until then; undefined ends it. Other processes hear of it within a minute. */
   async watchAll(watch: WatchAll | undefined): Promise<void> {
     await this.#options.store.setWatchAll(watch);
     this.#watch(watch);

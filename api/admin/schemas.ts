@@ -119,7 +119,11 @@ export const positionText = z.coerce.number().int().min(0).max(Number.MAX_SAFE_I
 export const itemId = z.string().regex(/^[a-z0-9]{1,64}$/, 'must be an item id like those phones are given');
 
 /** An instant in ISO 8601 with its zone; in UTC from then on. */
-export const instant = z.iso.datetime({ offset: true }).overwrite((text) => new Date(text).toISOString());
+export const instant = z.iso.datetime({ offset: true }).overwrite((text) => {
+  // What is none is told by the check before, which does not keep this from being asked.
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? text : new Date(ms).toISOString();
+});
 
 export const errorBody = z.object({ error: z.string(), message: z.string() });
 export const accountParams = z.object({ email });
