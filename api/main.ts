@@ -48,6 +48,7 @@ import type { AppDeps } from './deps.ts';
 import { buildEngine } from './engine.ts';
 import { closeApp, listen, readTls } from './listen.ts';
 import { derivedSecret, mustBeMaster } from './master-key.ts';
+import { countExchanges } from './metrics.ts';
 import { startOffice } from './office.ts';
 import { Accounts } from './services/accounts.ts';
 import { demoPeople, ensureDemoPeople } from './services/demo.ts';
@@ -202,6 +203,7 @@ async function startAll(
     onTrouble: (error, lost) => logger.error({ err: error, lost }, 'exchanges were not recorded'),
   });
   teardown.add('the record of exchanges', () => recorder.stop());
+  countExchanges(metrics, recorder);
   await recorder.start();
 
   const simulator = config.demo ? await startSimulator(config) : undefined;
@@ -225,7 +227,7 @@ async function startAll(
     nowMs: systemClock.nowMs,
     onBraked: ({ device, reason, scope, times }) => {
       logger.warn({ device, reason, scope, times }, 'a device is slowed down');
-      recorder.braked(device, reason === 'storm' || reason === 'newDevices' ? 'storm' : 'looping');
+      recorder.braked(device, reason);
     },
   });
   const support = buildSupport({

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
-import { Histogram } from 'prom-client';
+import { Counter, Histogram } from 'prom-client';
 import { equalSecrets } from '../adapters/secrets/equal.ts';
 import { bearerOf } from './admin/bearer.ts';
 import type { AppDeps } from './deps.ts';
@@ -20,6 +20,23 @@ export const metricsPlugin: FastifyPluginAsync<{ deps: Pick<AppDeps, 'metrics' |
     return reply.type(deps.metrics.contentType).send(await deps.metrics.metrics());
   });
 };
+
+/** Exchanges that were recorded, and those that could not be. */
+export function countExchanges(
+  metrics: AppDeps['metrics'],
+  recorder: { readonly counts: { readonly written: number; readonly lost: number } },
+): void {
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      ...{ name, help, registers: [metrics] },
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  counter('mobilesync_exchanges_recorded_total', 'Exchanges written to the record', () => recorder.counts.written);
+  counter('mobilesync_exchanges_lost_total', 'Exchanges that could not be recorded', () => recorder.counts.lost);
+}
 
 function isLoopback(ip: string): boolean {
   return ip === '::1' || ip.startsWith('127.') || ip.startsWith('::ffff:127.');

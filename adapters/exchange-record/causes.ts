@@ -2,6 +2,8 @@
  * Why an exchange is noticed, by a name that groups the like: `sync.invalidSyncKey`, `http.503`, `error.TypeError`,
  * `withheld`. Each has a sentence on what it means and one on what to do.
  */
+
+import type { BrakeReason } from '../activesync/guard/brake.ts';
 import {
   commonStatus,
   estimateStatus,
@@ -160,7 +162,7 @@ const others: Readonly<Record<string, Cause>> = {
 };
 
 /** The causes of what slows a device down. */
-export const causeOfBrake: Readonly<Record<string, string>> = {
+export const causeOfBrake: Readonly<Record<BrakeReason, string>> = {
   repeated: 'looping.repeated',
   stuckKey: 'looping.stuckKey',
   beginsAnew: 'looping.beginsAnew',

@@ -4,6 +4,7 @@
  */
 import type { DeviceKey, Position, TenantId } from '../../domain/shared/ids.ts';
 import type { ExchangeSink } from '../activesync/deps.ts';
+import type { BrakeReason } from '../activesync/guard/brake.ts';
 import type { CommandAnswer } from '../activesync/request.ts';
 import type { Session } from '../activesync/session.ts';
 import type { ExchangeTrace } from '../activesync/trace.ts';
@@ -99,9 +100,9 @@ export class ExchangeRecorder implements ExchangeSink {
     }
   }
 
-  /** The device is slowed down from now on; its next exchange tells of it. @param reason of `causeOfBrake`. */
-  braked(device: DeviceKey, reason: string): void {
-    if (this.#braked.size < brakedMax) this.#braked.set(device, causeOfBrake[reason] ?? 'looping');
+  /** The device is slowed down from now on; its next exchange tells of it. */
+  braked(device: DeviceKey, reason: BrakeReason): void {
+    if (this.#braked.size < brakedMax) this.#braked.set(device, causeOfBrake[reason]);
   }
 
   /** Everything told by now is readable after it; false when it could not be written. */
