@@ -78,6 +78,7 @@ interface CommonOptions {
   readonly kin?: SyncDeps['kin'];
   readonly onUnknownKey?: SyncDeps['onUnknownKey'];
   readonly onWithheld?: (id: ConversationId, item: ItemId, reason: string) => void;
+  readonly onBegun?: SyncDeps['onBegun'];
 }
 
 export interface EngineOptions extends CommonOptions {
@@ -160,6 +161,7 @@ export function assembleEngine(parts: EngineParts): Engine {
     ...(parts.kin ? { kin: parts.kin } : {}),
     onUnknownKey: parts.onUnknownKey ?? (() => {}),
     onWithheld: parts.onWithheld ?? (() => {}),
+    ...(parts.onBegun ? { onBegun: parts.onBegun } : {}),
   };
   return {
     items,

@@ -190,6 +190,8 @@ async function startAll(
     now: systemClock.instant,
     onUnknownKey: ({ device, collection }, kind) =>
       logger.warn({ device, collection, kind }, 'a sync key is not known'),
+    onBegun: ({ device, collection }, items) =>
+      logger.info({ device, collection, items }, 'a device begins with nothing; the folder holds this many items'),
     // Why is in the record, sealed: it may quote the item.
     onWithheld: ({ device, collection }, item) => logger.error({ device, collection, item }, 'an item is withheld'),
   });

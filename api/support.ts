@@ -30,6 +30,7 @@ import { DevicesReader } from '../projections/devices/read.ts';
 import { HeldBatchReader } from '../projections/held-batches/read.ts';
 import { ItemLogReader } from '../projections/item-log/read.ts';
 import { PastRowsReader } from '../projections/item-view/past.ts';
+import { OfficeBaselineReader } from '../projections/office-baseline/read.ts';
 import type { AnyDatabase } from '../projections/runner/projection.ts';
 import type { ProjectionRunner } from '../projections/runner/runner.ts';
 import { WriteBackQueue } from '../projections/writeback/read.ts';
@@ -40,11 +41,14 @@ import { Conflicts } from './services/conflicts.ts';
 import { Conversations } from './services/conversations.ts';
 import type { Devices } from './services/devices.ts';
 import type { Directory } from './services/directory.ts';
+import { Duplicates } from './services/duplicates.ts';
 import { accountEnder, Erasures } from './services/erasures.ts';
 import { Exchanges } from './services/exchanges.ts';
 import { Failures } from './services/failures.ts';
+import { FirstSyncs } from './services/first-syncs.ts';
 import { HeldBatches } from './services/held-batches.ts';
 import { LogProof } from './services/log-proof.ts';
+import { Merges } from './services/merges.ts';
 import { Names } from './services/names.ts';
 import { Past } from './services/past.ts';
 import { PutRight } from './services/put-right.ts';
@@ -97,6 +101,9 @@ export interface Support {
   readonly conflicts: Conflicts;
   readonly conversations: Conversations;
   readonly names: Names;
+  readonly duplicates: Duplicates;
+  readonly merges: Merges;
+  readonly firstSyncs: FirstSyncs;
   readonly proof?: LogProof;
   readonly erasures?: Erasures;
 }
@@ -133,6 +140,12 @@ export function buildSupport(options: SupportOptions): Support {
     conversations: new Conversations({ deps: engine.deps, view: engine.syncView, store }),
     conflicts: new Conflicts({ reader: new ConflictsReader(db), log: itemLog, putRight, settled }),
     names: new Names(options.directory),
+    duplicates: new Duplicates({ deps: engine.deps, baseline: new OfficeBaselineReader(db), settled }),
+    merges: new Merges({ items: engine.items, putRight, log: itemLog, settled, now }),
+    firstSyncs: new FirstSyncs({
+      ...{ view: engine.syncView, folders: engine.deps.folders },
+      ...{ store, log: itemLog, settled },
+    }),
     ...(anchoring
       ? {
           proof: new LogProof({ log, keys, ...anchoring, streamEnds: (tenant) => streamEnds(pool, tenant) }),

@@ -81,7 +81,9 @@ export const deviceRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
     { schema: { tags, summary: 'One device', params: deviceParams, response: { ...errors, 200: deviceView } } },
     async ({ params }, reply) => {
       const found = await find(params.email, params.deviceId, reply);
-      return found ? viewOf(found.paired, found.all) : reply;
+      if (!found) return reply;
+      const firstSyncs = await deps.support?.firstSyncs?.of(found.person, found.paired.key);
+      return { ...viewOf(found.paired, found.all), ...(firstSyncs ? { firstSyncs } : {}) };
     },
   );
 

@@ -17,6 +17,7 @@ import { exchangeRoutes } from './exchanges.ts';
 import { findRoutes } from './find.ts';
 import { heldRoutes } from './held.ts';
 import { itemRoutes } from './items.ts';
+import { mergeRoutes } from './merges.ts';
 import { officeRoutes } from './office.ts';
 import { proofRoutes } from './proof.ts';
 import { readModelRoutes } from './read-models.ts';
@@ -66,6 +67,7 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(deviceRoutes, { deps });
   await app.register(conversationRoutes, { deps });
   await app.register(itemRoutes, { deps });
+  await app.register(mergeRoutes, { deps });
   await app.register(exchangeRoutes, { deps });
   await app.register(watchRoutes, { deps });
   await app.register(restoringRoutes, { deps });

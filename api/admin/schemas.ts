@@ -112,6 +112,19 @@ export const deviceView = z.object({
     .describe('DeviceId (key, where it was forgotten) of the device whose keys it came with'),
   successors: z.array(z.string()).describe('DeviceIds of devices that came with keys of this one'),
   wipe: z.object({ status: z.enum(['none', 'requested', 'done']), scope: z.enum(['account', 'device']).nullable() }),
+  firstSyncs: z
+    .array(
+      z.object({
+        collection: z.string(),
+        folder: z.string().nullable(),
+        at: z.string(),
+        itemsHere: z.number().nullable().describe('That the folder held then; null where it was not noted'),
+        brought: z.number().describe('By the device, in the day that followed'),
+        merged: z.number().describe('Of those brought: were here already'),
+      }),
+    )
+    .optional()
+    .describe('How the device began with each folder; of one device only'),
 });
 
 /** A place in the log of a tenant, as answers name it. */

@@ -107,7 +107,6 @@ const crowdMax = 40;
 /** Pairs among items of one folder that may be the same, the surest first; an item may be in several. */
 export function suspect(items: readonly Traits[], likening: Pick<Likening, 'distance'>): Suspicion[] {
   const found = byHandle(items);
-  const isOwn: IsOwn = (sign) => namesWith(sign, items, found) <= 2;
   const groups = [...found.values(), ...byName(items).values()];
   const seen = new Set<string>();
   const suspicions: Suspicion[] = [];
@@ -118,7 +117,10 @@ export function suspect(items: readonly Traits[], likening: Pick<Likening, 'dist
         const name = `${one} ${other}`;
         if (seen.has(name)) continue;
         seen.add(name);
-        const judgement = judge(items[one] as Traits, items[other] as Traits, isOwn, likening);
+        const both = [one, other].map((place) => items[place] as Traits) as [Traits, Traits];
+        const names = new Set(both.map(({ person }) => person?.name));
+        const isOwn: IsOwn = (sign) => found.get(sign)?.every((place) => names.has(items[place]?.person?.name)) ?? true;
+        const judgement = judge(...both, isOwn, likening);
         if (judgement) suspicions.push({ one, other, ...judgement });
       }
     }

@@ -76,6 +76,7 @@ async function begin(
   // Asked again before the first key was used: the answer was lost, or never will be read.
   const epoch = isFresh ? state.epoch : await nextEpoch(deps, id, conversation);
   if (!isFresh) {
+    const present = await deps.view.count(id.tenant, itemsOf(folder));
     const event = syncEvent('SyncReset', {
       epoch,
       cause: 'syncKeyZero',
@@ -83,10 +84,11 @@ async function begin(
       ...(request.options ? { options: request.options } : {}),
       known: [],
       at: deps.now(),
-      present: await deps.view.count(id.tenant, itemsOf(folder)),
+      present,
     });
     const meta = metaOf(deps, session, id, conversation, ['reset', String(epoch)]);
     if (!(await deps.conversations.append(id, conversation, [event], meta))) return null;
+    deps.onBegun?.(id, present);
   }
   return {
     status: syncStatus.success,

@@ -44,6 +44,8 @@ export interface ExchangeDeps extends ChangesDeps, CommandsDeps {
    */
   readonly onUnknownKey: (id: ConversationId, kind: 'forged' | 'ahead') => void;
   readonly onWithheld: (id: ConversationId, item: ItemId, reason: string) => void;
+  /** A device begins with nothing, by SyncKey 0; the folder holds so many items. */
+  readonly onBegun?: (id: ConversationId, items: number) => void;
 }
 
 export function metaOf(

@@ -7,9 +7,11 @@ import { eraseCommand, erasuresCommand } from './erase.ts';
 import { exchangeCommand, exchangesCommand } from './exchanges.ts';
 import { failuresCommand } from './failures.ts';
 import { findCommand } from './find.ts';
+import { firstSyncsCommand } from './first-syncs.ts';
 import { discardCommand, heldCommand, releaseCommand } from './held.ts';
 import { historyCommand } from './history.ts';
 import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
+import { duplicatesCommand, mergesCommand, unmergeCommand } from './merges.ts';
 import { readModelsCommand } from './read-models.ts';
 import { restoreCommand, revertCommand, undoCommand } from './restoring.ts';
 import { stateDeviceCommand, stateFolderCommand, stateItemCommand } from './state.ts';
@@ -30,6 +32,10 @@ export const commands: readonly CliCommand[] = [
   devicesCommand,
   conversationCommand,
   resyncCommand,
+  firstSyncsCommand,
+  duplicatesCommand,
+  mergesCommand,
+  unmergeCommand,
   heldCommand,
   releaseCommand,
   discardCommand,
