@@ -129,6 +129,7 @@ export function buildSupport(options: SupportOptions): Support {
     heldBatches: new HeldBatches({
       deps: engine.deps,
       people: options.directory,
+      settled,
       store,
       reader: new HeldBatchReader(db),
     }),

@@ -9,7 +9,7 @@ import type { Fields } from '../../domain/item/fields.ts';
 import { fold } from '../../domain/item/state.ts';
 import { titleOf } from '../../domain/item/title.ts';
 import type { Actor, EventMeta } from '../../domain/shared/event.ts';
-import type { CollectionId, ItemId } from '../../domain/shared/ids.ts';
+import type { CollectionId, ItemId, TenantId } from '../../domain/shared/ids.ts';
 import { syncStream } from '../../domain/shared/streams.ts';
 import { type Batch, foldBatch, isSuperseded } from '../../domain/sync/batch.ts';
 import { type HeldCommand, syncEvent } from '../../domain/sync/events.ts';
@@ -49,6 +49,8 @@ export interface HeldBatchesOptions {
   readonly people?: Pick<Directory, 'person' | 'device'>;
   readonly store: EventStore;
   readonly reader: HeldBatchReader;
+  /** Resolves when the read models hold everything the tenant's log holds now. */
+  readonly settled?: (tenant: TenantId) => Promise<void>;
 }
 
 const attemptsMax = 4;
@@ -59,16 +61,20 @@ export class HeldBatches {
   readonly #people: HeldBatchesOptions['people'];
   readonly #store: EventStore;
   readonly #reader: HeldBatchReader;
+  readonly #settled: HeldBatchesOptions['settled'];
 
-  constructor({ deps, people, store, reader }: HeldBatchesOptions) {
+  constructor({ deps, people, store, reader, settled }: HeldBatchesOptions) {
     this.#deps = deps;
     this.#people = people;
     this.#store = store;
     this.#reader = reader;
+    this.#settled = settled;
   }
 
-  list(query: HeldBatchQuery): Promise<HeldBatchTable[]> {
-    return this.#reader.list(query);
+  /** Of one person everything that was held by now; of all people what the read model shows. */
+  async list(query: HeldBatchQuery): Promise<HeldBatchTable[]> {
+    if (query.person) await this.#settled?.(query.person.tenant);
+    return await this.#reader.list(query);
   }
 
   countOpen(...person: Parameters<HeldBatchReader['countOpen']>): Promise<number> {
