@@ -12,6 +12,8 @@ export interface Config {
   readonly dataDir: string;
   /** Where anchors of the log are kept beside the database. */
   readonly anchorDir: string;
+  /** Backups below it lose the keys of what is erased. */
+  readonly backupDir: string;
   readonly databaseUrl: string | undefined;
   readonly eventLog: 'postgres' | 'eventstoredb' | 'memory';
   readonly eventStoreUrl: string | undefined;
@@ -93,6 +95,14 @@ const variables: readonly Variable[] = [
     'name a directory',
     z.string(),
     { shown: 'DATA_DIR/anchors' },
+  ),
+  variable(
+    'BACKUP_DIR',
+    undefined,
+    'backups: what is erased is taken out of those below it',
+    'name a directory',
+    z.string(),
+    { shown: 'DATA_DIR/backups' },
   ),
   variable(
     'DATABASE_URL',
@@ -250,6 +260,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
     dataDir,
     anchorDir: path.resolve(value('ANCHOR_DIR') ?? path.join(dataDir, 'anchors')),
+    backupDir: path.resolve(value('BACKUP_DIR') ?? path.join(dataDir, 'backups')),
     databaseUrl: value('DATABASE_URL'),
     eventLog,
     eventStoreUrl,

@@ -10,6 +10,7 @@ import { mappingVersion } from '../adapters/activesync/conversation/renderer.ts'
 import { RequestGuard } from '../adapters/activesync/guard/request-guard.ts';
 import { Closings } from '../adapters/activesync/http/closings.ts';
 import { activesyncRoute } from '../adapters/activesync/route.ts';
+import { restoreUnderWay } from '../adapters/backup/under-way.ts';
 import { MemoryBlobStore } from '../adapters/blobs/memory.ts';
 import { PostgresBlobStore } from '../adapters/blobs/postgres.ts';
 import { systemClock } from '../adapters/clock.ts';
@@ -107,6 +108,12 @@ async function startAll(
   const projections = allProjections(keys);
   const done = await migrate(pool, allMigrations());
   if (done.length > 0) logger.info({ migrations: done }, 'the schema was brought up to date');
+  const halfRestored = await restoreUnderWay(pool);
+  if (halfRestored !== undefined) {
+    throw new ConfigError(
+      `The restore of ${halfRestored} was cut short: run it again, with --replace, before the start.`,
+    );
+  }
   if (inMemory) await emptyReadModels(db);
   else mustBeMaster(await isMasterOf(pool, master), config.masterKey, config.dataDir);
 
@@ -234,7 +241,7 @@ async function startAll(
   });
   const support = buildSupport({
     ...{ pool, db, log, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
-    ...{ stored, blobs, exchanges, recorder, guard, now: systemClock.instant },
+    ...{ stored, blobs, backupDir: config.backupDir, exchanges, recorder, guard, now: systemClock.instant },
     ...(inMemory ? {} : { anchoring: { anchors, places, seal } }),
   });
   void support.erasures

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { RequestGuard } from '../adapters/activesync/guard/request-guard.ts';
+import { forgetInBackups } from '../adapters/backup/ledger.ts';
 import type { BlobStore } from '../adapters/blobs/port.ts';
 import type { KeyRing } from '../adapters/crypto.port.ts';
 import { Erasure } from '../adapters/erasure/erasure.ts';
@@ -79,6 +80,8 @@ export interface SupportOptions {
   readonly logger: Logger;
   readonly exchanges: ExchangeStore;
   readonly recorder: ExchangeRecorder;
+  /** What is erased is taken out of the backups below it. */
+  readonly backupDir: string;
   /** Absent where the log is not kept. */
   readonly anchoring?: {
     readonly anchors: Anchors;
@@ -170,7 +173,7 @@ function buildErasures(options: SupportOptions, itemLog: ItemLogReader): Erasure
       return state.kind === 'account' && state.office !== undefined;
     },
     endAccount: accountEnder({ store: stored, directory, settled, now }),
-    forgetElsewhere: async () => {},
+    forgetElsewhere: (gone) => forgetInBackups(options.backupDir, gone),
     commandId: commandIdFrom,
     nonce: randomUUID,
   });

@@ -93,7 +93,7 @@ describe('an erasure', () => {
     const told: string[] = [];
     const erasure = new Erasure({
       ...options,
-      forgetElsewhere: async (_, subjects) => void told.push(...subjects),
+      forgetElsewhere: async ({ subjects }) => void told.push(...subjects),
     });
     expect(await erasure.sizeOf(tenant, itemSubject('gaupe' as ItemId))).toEqual({ items: 1, events: 1 });
     const outcome = await erasure.item(tenant, 'gaupe' as ItemId, why, false);

@@ -43,7 +43,12 @@ export interface ErasureOptions {
   /** Ends the account: nobody signs in any more. */
   readonly endAccount: (tenant: TenantId, account: AccountId, actor: Actor, cause: Cause) => Promise<void>;
   /** What lies elsewhere and must go too: keys in backups. */
-  readonly forgetElsewhere: (tenant: TenantId, subjects: readonly SubjectId[], at: Instant) => Promise<void>;
+  readonly forgetElsewhere: (gone: {
+    readonly tenant: TenantId;
+    readonly at: Instant;
+    readonly erased: Erased;
+    readonly subjects: readonly SubjectId[];
+  }) => Promise<void>;
   readonly settled: (tenant: TenantId) => Promise<void>;
   readonly now: () => Instant;
   readonly commandId: (parts: readonly string[]) => CommandId;
@@ -193,7 +198,7 @@ export class Erasure {
     const subject = subjectOf(erased);
     const subjects = await traces.subjectsBelow(tenant, subject);
     const named = await this.#blobsIn(tenant, streams as StreamName[]);
-    await forgetElsewhere(tenant, subjects, at);
+    await forgetElsewhere({ tenant, at, erased, subjects });
     await keys.destroy(tenant, subject);
     if (named.length > 0) await blobs.remove(tenant, named, farFuture);
     await settled(tenant);

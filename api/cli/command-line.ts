@@ -12,6 +12,7 @@ export interface CliEnvironment {
   readonly DATA_DIR?: string;
   readonly MASTER_KEY?: string;
   readonly ANCHOR_DIR?: string;
+  readonly BACKUP_DIR?: string;
 }
 
 export type Print = (line: string) => void;
@@ -37,6 +38,10 @@ export function dataDirOf(env: CliEnvironment): string {
 
 export function anchorDirOf(env: CliEnvironment): string {
   return env.ANCHOR_DIR?.trim() || path.join(dataDirOf(env), 'anchors');
+}
+
+export function backupDirOf(env: CliEnvironment): string {
+  return env.BACKUP_DIR?.trim() || path.join(dataDirOf(env), 'backups');
 }
 
 /** In base64; undefined where none is given and none is kept. Never makes one: another key would open nothing. */

@@ -10,6 +10,7 @@ import { officeBaselineMigration } from '../../../projections/office-baseline/ta
 import { checkpointMigration } from '../../../projections/runner/checkpoints.ts';
 import { syncMigration } from '../../../projections/sync/table.ts';
 import { writeBackMigration } from '../../../projections/writeback/table.ts';
+import { restoreMigration } from '../../backup/under-way.ts';
 import { blobsMigration } from '../../blobs/migration.ts';
 import { dataKeysMigrations } from '../../crypto/postgres/migrations.ts';
 import { logAnchorsMigration } from '../../event-log/anchors/table.ts';
@@ -23,6 +24,7 @@ export const migrations: readonly NamedMigration[] = [
   blobsMigration,
   exchangeRecordMigration,
   logAnchorsMigration,
+  restoreMigration,
   checkpointMigration,
   itemViewMigration,
   syncMigration,

@@ -1,5 +1,6 @@
 /** Every command of `mobilesync`, in the order of its help. */
 import type { CliCommand } from '../command.ts';
+import { backupCommand, backupRestoreCommand } from './backup.ts';
 import { brakesCommand } from './brakes.ts';
 import { conflictsCommand, conflictsReplayCommand, decideCommand } from './conflicts.ts';
 import { conversationCommand, devicesCommand, resyncCommand } from './conversations.ts';
@@ -48,6 +49,8 @@ export const commands: readonly CliCommand[] = [
   anchorCommand,
   eraseCommand,
   erasuresCommand,
+  backupCommand,
+  backupRestoreCommand,
   readModelsCommand,
   rebuildCommand,
   migrateCommand,

@@ -1,0 +1,25 @@
+/** What a backup holds: everything that is not made of events, and the events. */
+
+export interface StoredTable {
+  readonly name: string;
+  /** A column's value where it is not what the table holds. */
+  readonly instead?: Readonly<Record<string, string>>;
+}
+
+/** In the order in which they are written back. `data_keys` has a file of its own. */
+export const storedTables: readonly StoredTable[] = [
+  { name: 'tenants' },
+  { name: 'streams' },
+  { name: 'events' },
+  { name: 'blobs' },
+  { name: 'log_anchors' },
+  // Bodies of exchanges are kept for days and hold many people's and items' words under one key: they stay out.
+  { name: 'exchange', instead: { has_body: 'false' } },
+  { name: 'exchange_quiet' },
+  { name: 'exchange_watch_all' },
+];
+
+/** Neither backed up nor made of events: what they hold is of short use. */
+export const leftOutTables: readonly string[] = ['exchange_body', 'exchange_withheld', 'restore_under_way'];
+
+export const keysTable = 'data_keys';

@@ -1,0 +1,41 @@
+/** Backups, which work on the database itself; a restore needs the server stopped. */
+import { runBackup } from '../backup.ts';
+import type { CliCommand } from '../command.ts';
+import { runRestore } from '../restore.ts';
+
+export const backupCommand: CliCommand = {
+  name: 'backup',
+  usage: '[<folder>]',
+  summary: 'Writes a snapshot of everything that is stored into a folder, also beside a running server',
+  details: [
+    'Without a folder it is one below BACKUP_DIR (DATA_DIR/backups), named by the time. The master key is not in it: keep',
+    'master.key and the anchors elsewhere.',
+    '',
+    'Example: npm run mobilesync -- backup',
+  ],
+  positionals: { min: 0, max: 1 },
+  run: ({ env, print, remark }, { positionals }) => runBackup(env, positionals, print, remark),
+};
+
+export const backupRestoreCommand: CliCommand = {
+  name: 'backup restore',
+  usage: '<folder> [--replace] [--force]',
+  summary: 'Puts the state of a backup back, while the server is stopped',
+  details: [
+    'Devices go on from what they hold, also where they are ahead of the backup; what was erased since stays erased.',
+    '',
+    '  --replace  the database holds events: they are given up',
+    '  --force    also when the log of the backup does not hold',
+    '',
+    'Example: npm run mobilesync -- backup restore .data/backups/20261122T190000Z --replace',
+  ],
+  options: { replace: { type: 'boolean' }, force: { type: 'boolean' } },
+  positionals: { min: 1, max: 1 },
+  run: ({ env, print, remark }, { positionals, values }) =>
+    runRestore(
+      env,
+      [...positionals, ...['replace', 'force'].flatMap((name) => (values[name] === true ? [`--${name}`] : []))],
+      print,
+      remark,
+    ),
+};

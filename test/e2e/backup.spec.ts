@@ -1,0 +1,171 @@
+/** A rehearsal: back up beside the running server, go on, erase, restore; a phone that is ahead comes. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runningEmbeddedPostgres } from '../../adapters/postgres/embedded.ts';
+import { createPool } from '../../adapters/postgres/pool.ts';
+import { dumpOf, wordsIn } from '../dump.ts';
+import { EasClient } from '../eas-client/client.ts';
+import { changedItem, newItem } from '../eas-client/fields.ts';
+import { Phone } from '../eas-client/phone.ts';
+import { newState } from '../eas-client/state.ts';
+import { Transport } from '../eas-client/transport.ts';
+import { adminToken, ServerProcess } from '../server-process.ts';
+
+const root = path.join(import.meta.dirname, '../..');
+let directory: string;
+let server: ServerProcess | undefined;
+const transports: Transport[] = [];
+const dataDir = () => path.join(directory, 'data');
+const folder = () => path.join(dataDir(), 'backups/one');
+
+beforeAll(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), 'mobilesync-restore-'));
+  server = await ServerProcess.start({ dataDir: dataDir(), env: { DEMO: 'true' } });
+}, 120_000);
+
+afterAll(async () => {
+  await Promise.all(transports.map((transport) => transport.close()));
+  await server?.stop();
+  await rm(directory, { recursive: true, force: true });
+}, 60_000);
+
+/** The phone with this state, speaking to the server that runs now. */
+function aPhone(deviceId: string, before?: Phone): Phone {
+  const url = server!.url;
+  const user = 'kari@demo.example';
+  const transport = new Transport({ url });
+  transports.push(transport);
+  const client = new EasClient({ transport, user, password: 'demo', deviceId });
+  return new Phone({ client, state: before?.state ?? newState({ url, user, deviceId, version: 141 }) });
+}
+
+const context = { version: 141, zone: 'Europe/Oslo', nowMs: Date.now(), uid: 'uid' } as const;
+
+async function add(on: Phone, subject: string): Promise<string> {
+  const data = newItem('task', [`Subject=${subject}`, 'due=2026-12-24'], context);
+  const sent = await on.send(on.folders('task')[0]!, [{ do: 'add', clientId: on.nextClientId(), data }]);
+  expect(sent.responses).toMatchObject([{ status: 1 }]);
+  return sent.responses[0]!.serverId!;
+}
+
+function run(script: string, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const env = { PATH: process.env.PATH, DATA_DIR: dataDir(), ADMIN_TOKEN: adminToken };
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [path.join(root, script), ...args],
+      { cwd: root, env: { ...env, MOBILESYNC_URL: server?.url ?? '' } },
+      (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
+    );
+  });
+}
+
+const tasksOf = (phone: Phone) => phone.folder(phone.folders('task')[0]!).items;
+
+it('a restored server gives every phone right again, forgets what was erased since, and its log holds', async () => {
+  const phone = aPhone('RESTORE1');
+  await phone.setUp();
+  await phone.sync();
+  const kept = await add(phone, 'Fjellrype');
+  const erased = await add(phone, 'Zebrafink');
+  const backedUp = await run('api/cli/backup.ts', folder());
+  expect(backedUp).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+ events of 1 tenants are in /) });
+  expect((await run('api/cli/backup.ts', folder())).err).toMatch(/is not empty/);
+
+  const known = tasksOf(phone).get(kept)!;
+
+  // The world goes on: what follows is lost on our side, and the phone has it.
+  const lost = await add(phone, 'Lirype');
+  await phone.send(phone.folders('task')[0]!, [
+    { do: 'change', serverId: kept, data: changedItem('task', known, ['Subject=Storrype'], context) },
+  ]);
+  await run('api/cli/mobilesync.ts', 'anchor');
+  const gone = await run('api/cli/mobilesync.ts', 'erase', '--item', erased, '--yes');
+  expect(gone).toMatchObject({ code: 0, err: '' });
+  for (const name of await readdir(folder())) {
+    const bytes = await readFile(path.join(folder(), name));
+    const plain = name.endsWith('.zst') ? zstdDecompressSync(bytes) : bytes;
+    expect([name, wordsIn(plain, ['Zebrafink', 'Fjellrype', 'kari@demo.example', 'RESTORE1'])]).toEqual([name, []]);
+  }
+
+  expect((await run('api/cli/restore.ts', folder(), '--replace')).err).toMatch(/The server runs: stop it/);
+  await server!.stop();
+  server = undefined;
+  const refused = await run('api/cli/restore.ts', folder());
+  expect(refused).toMatchObject({ code: 2, err: expect.stringMatching(/say --replace/) });
+  const restored = await run('api/cli/mobilesync.ts', 'backup', 'restore', folder(), '--replace');
+  expect(restored).toMatchObject({ code: 0, out: expect.stringMatching(/are as they were at 20/) });
+  expect(await run('api/cli/verify.ts')).toMatchObject({ code: 0, out: expect.stringMatching(/everything holds\n/) });
+
+  server = await ServerProcess.start({ dataDir: dataDir(), env: { DEMO: 'true' } });
+  const connection = (await runningEmbeddedPostgres(dataDir()))!;
+  const pool = createPool({ connection, applicationName: 'test', onError: () => {} });
+  for (const [table, text] of await dumpOf(pool))
+    expect([table, wordsIn(Buffer.from(text), ['Zebrafink'])]).toEqual([table, []]);
+  await pool.end();
+  const erasures = await run('api/cli/mobilesync.ts', 'erasures', '--json');
+  expect(JSON.parse(erasures.out)).toMatchObject({ subject: 'item', item: erased });
+
+  // The phone comes with a key that the restored log never issued.
+  const ahead = aPhone('RESTORE1', phone);
+  const news = await ahead.sync();
+  for (const one of news.values()) expect(one.startedOver).toBe(false);
+  for (let round = 0; round < 5; round++) await ahead.sync();
+  const fresh = aPhone('RESTORE2');
+  await fresh.setUp();
+  await fresh.sync();
+  // What only the phone holds stays there, and comes back to all when the phone speaks of it.
+  const held = tasksOf(ahead).get(lost)!;
+  const tasks = ahead.folders('task')[0]!;
+  const subject = changedItem('task', held, ['Subject=Lirype i dalen'], context);
+  await ahead.send(tasks, [{ do: 'change', serverId: lost, data: subject }]);
+  await fresh.sync();
+  expect([...tasksOf(ahead).keys()].sort()).toEqual([...tasksOf(fresh).keys()].sort());
+  expect(tasksOf(fresh).has(lost)).toBe(true);
+  expect(tasksOf(fresh).has(kept)).toBe(true);
+  expect(tasksOf(ahead).has(erased)).toBe(false);
+  const later = await add(ahead, 'Orrhane');
+  await fresh.sync();
+  expect(tasksOf(fresh).has(later)).toBe(true);
+  await run('api/cli/mobilesync.ts', 'anchor');
+  expect(await run('api/cli/verify.ts')).toMatchObject({ code: 0 });
+  const compared = await run('api/cli/rebuild.ts', '--all', '--dry-run');
+  expect(compared).toMatchObject({ code: 0, err: '' });
+}, 240_000);
+
+it('a backup that is damaged changes nothing, and one whose log was tampered with is not believed', async () => {
+  await server!.stop();
+  server = undefined;
+  const file = path.join(folder(), 'events.copy.zst');
+  const bytes = await readFile(file);
+  await writeFile(file, bytes.subarray(0, bytes.length - 1));
+  const damaged = await run('api/cli/restore.ts', folder(), '--replace');
+  expect(damaged).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/is damaged or not whole/) });
+  await writeFile(file, bytes);
+
+  // Somebody changes one byte of an event in the backup, and makes its checksums fit.
+  const name = path.join(folder(), 'manifest.json');
+  const text = await readFile(name, 'utf8');
+  const raw = zstdDecompressSync(bytes);
+  raw[raw.length - 60]! ^= 1;
+  const forged = zstdCompressSync(raw);
+  const manifest = JSON.parse(text);
+  const events = manifest.tables.find((table: { name: string }) => table.name === 'events');
+  Object.assign(events, { bytes: forged.length, sha256: createHash('sha256').update(forged).digest('hex') });
+  await writeFile(file, forged);
+  await writeFile(name, JSON.stringify(manifest));
+  const refused = await run('api/cli/restore.ts', folder(), '--replace');
+  expect(refused).toMatchObject({ code: 2, err: expect.stringMatching(/does not hold \(1 findings\): nothing was/) });
+  expect(refused.out).toMatch(/^demo\.example: changed: stream \S+ revision \d+ at position \d+$/m);
+  await writeFile(file, bytes);
+  await writeFile(name, text);
+
+  const none = await run('api/cli/restore.ts', path.join(directory, 'none'));
+  expect(none).toMatchObject({ code: 2, err: expect.stringMatching(/holds no finished backup/) });
+  expect(await run('api/cli/verify.ts')).toMatchObject({ code: 0 });
+}, 120_000);
