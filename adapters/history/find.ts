@@ -37,7 +37,9 @@ export interface Looked {
   readonly position: Position | null;
 }
 
-export type FindStep = { readonly kind: 'found'; readonly item: FoundItem } | ({ readonly kind: 'looked' } & Looked);
+export type FindStep =
+  | { readonly kind: 'found'; readonly item: FoundItem; readonly looked: number }
+  | ({ readonly kind: 'looked' } & Looked);
 
 export interface FindOptions {
   readonly text?: string;
@@ -85,7 +87,7 @@ export class ItemFinder {
         const item = await this.#opened(tenant, row, pages.get(streams[at] as StreamName)?.events ?? [], text, names);
         if (!item) continue;
         found++;
-        yield { kind: 'found', item };
+        yield { kind: 'found', item, looked };
       }
       const last = rows.at(-1);
       before = last && rows.length === openedAtOnce ? last.position : since + 1;

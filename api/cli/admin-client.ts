@@ -76,7 +76,11 @@ export class AdminClient {
     if (!response.body) return;
     const input = Readable.fromWeb(response.body as never);
     for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (line !== '') yield JSON.parse(line) as T;
+      if (line === '') continue;
+      const item = JSON.parse(line);
+      // What failed after the first line could not be told by the status any more.
+      if (typeof item.error === 'string' && typeof item.message === 'string') throw new AdminRefused(500, item.message);
+      yield item as T;
     }
   }
 

@@ -32,3 +32,8 @@ export function momentOf(text: string, option: string, nowMs = Date.now()): stri
   }
   return new Date(ms).toISOString();
 }
+
+/** For questions whose times the server reads in a person's zone: only how long ago is made a time here. */
+export function momentText(text: string | undefined, option: string): string | undefined {
+  return text !== undefined && /^\d{1,6}[smhdw]$/.test(text.trim()) ? momentOf(text, option) : text;
+}

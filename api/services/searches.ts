@@ -12,7 +12,9 @@ export interface FoundRow extends FoundItem {
   readonly folder: string | null;
 }
 
-export type SearchStep = { readonly kind: 'found'; readonly row: FoundRow } | ({ readonly kind: 'looked' } & Looked);
+export type SearchStep =
+  | { readonly kind: 'found'; readonly row: FoundRow; readonly looked: number }
+  | ({ readonly kind: 'looked' } & Looked);
 
 export interface SearchPage {
   readonly rows: readonly FoundRow[];
@@ -40,7 +42,7 @@ export class Searches {
   ): AsyncIterable<SearchStep> {
     for await (const step of this.#finder.find(tenant, filter, options)) {
       if (step.kind === 'looked') yield step;
-      else yield { kind: 'found', row: { ...step.item, ...(await this.#namesOf(tenant, step.item)) } };
+      else yield { ...step, row: { ...step.item, ...(await this.#namesOf(tenant, step.item)) } };
     }
   }
 
@@ -55,7 +57,7 @@ export class Searches {
     for await (const step of this.find(tenant, filter, options)) {
       if (step.kind === 'found') {
         rows.push(step.row);
-        looked = Math.max(looked, rows.length);
+        looked = step.looked;
         if (rows.length === limit) return { rows, looked, next: step.row.event.position };
       } else {
         looked = step.looked;

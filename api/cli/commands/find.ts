@@ -1,6 +1,7 @@
 /** `find`: items by what happened to them and by their words. */
 import { ConfigError } from '../../config.ts';
 import type { CliCommand, CliInput } from '../command.ts';
+import { momentText } from '../moment.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
 
 /** As GET /admin/items tells it. */
@@ -49,7 +50,7 @@ export const findCommand: CliCommand = {
     '  --field <field>    a field that was touched: jobTitle, exceptions',
     '  --folder <folder>  a folder of the person, by name or id',
     '  --command <way>    by which way: "Sync Delete", crawl, restore',
-    "  --from, --to       a day or a time, in the person's time zone; --to is not included",
+    "  --from, --to       a day or a time, in the person's time zone, or how long ago (2h, 3d); --to is not included",
     '  --tenant <tenant>  where no person is named and there are several',
     `  --limit <n>        stop after so many; ${limitDefault}`,
     ...formatHelp,
@@ -68,7 +69,9 @@ export const findCommand: CliCommand = {
   async run({ admin, print, remark }, input) {
     const format = formatOf(input);
     const limit = limitOf(input);
-    const query = Object.fromEntries(asked.map((name) => [name, input.values[name] as string | undefined]));
+    const said = (name: string) => input.values[name] as string | undefined;
+    const times = { from: momentText(said('from'), '--from'), to: momentText(said('to'), '--to') };
+    const query = { ...Object.fromEntries(asked.map((name) => [name, said(name)])), ...times };
     if (Object.values(query).every((value) => value === undefined)) {
       throw new ConfigError('Say what to find: --text, --person, --do … (see --help).');
     }

@@ -1,11 +1,13 @@
 /** `state item`, `state folder`, `state device`: what was at a moment. */
 import { valueText } from '../../../adapters/history/entry.ts';
 import type { CliCommand, CliContext, CliInput } from '../command.ts';
+import { momentText } from '../moment.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
 
 const options = { at: { type: 'string' }, ...formatOptions } as const;
 const details = [
-  '  --at <when>  a time (2026-11-17T08:30), a day (its beginning), or a position of the log; now unless told.',
+  '  --at <when>  a time (2026-11-17T08:30), a day (its beginning), how long ago (2h), or a position of the log; now',
+  '               unless told.',
   "               Without a zone of its own a time is one in the person's.",
   ...formatHelp,
 ];
@@ -168,7 +170,7 @@ async function list<Item>(
 }
 
 const part = encodeURIComponent;
-const atOf = ({ values }: CliInput) => values.at as string | undefined;
+const atOf = ({ values }: CliInput) => momentText(values.at as string | undefined, '--at');
 
 function whenText({ position, recordedAt }: Moment): string {
   return recordedAt === null ? 'before the first event' : `at position ${position}, last event ${recordedAt}`;
