@@ -96,6 +96,8 @@ export interface EngineParts extends CommonOptions {
   /** Opens rows of `itemView`, long bodies left aside. */
   readonly openRows: ReturnType<typeof rowOpener>;
   readonly nonce: () => string;
+  /** Conversations and folders kept at hand; as many as ten thousand phones have unless told. */
+  readonly cachedMax?: number;
 }
 
 export interface Engine {
@@ -126,7 +128,9 @@ export function buildEngine(options: EngineOptions): Engine {
 /** The engine over whatever answers for the log and the read models: the same for today and for a past. */
 export function assembleEngine(parts: EngineParts): Engine {
   const { store, items, itemView, syncView, progress, bodies, openRows, folders, now, classes = itemClasses } = parts;
-  const conversations = new ConversationStore({ store, view: syncView, runner: progress });
+  const { cachedMax } = parts;
+  const kept = cachedMax === undefined ? {} : { cachedMax };
+  const conversations = new ConversationStore({ store, view: syncView, runner: progress, ...kept });
   // Heard before those who wait are woken: they look into this memory.
   const resets = progress.projected.subscribe(({ events }) => {
     for (const { tenant, type, stream, revision } of events) {
@@ -134,7 +138,7 @@ export function assembleEngine(parts: EngineParts): Engine {
       if (name) conversations.heard(tenant, name.device, name.collection, revision);
     }
   });
-  const heads = new FolderHeads(progress, itemView);
+  const heads = new FolderHeads(progress, itemView, cachedMax);
   const massDeletes: MassDeletes = {
     limits: parts.massDeletes ?? defaultMassDeleteLimits,
     recent: new RecentLosses(),

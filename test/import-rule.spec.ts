@@ -64,6 +64,7 @@ const compositionRoots: Readonly<Record<string, string>> = {
   'api/engine.ts': 'its part that puts the sync engine together',
   'api/office.ts': 'its part that connects the office',
   'api/support.ts': 'its part for auditors and support',
+  'api/sandbox.ts': 'the same program over a past, with memory in the place of whatever has effects',
   'api/catalogue.ts': 'the list of events, tables and read models that server and commands share',
   'api/cli/': 'programs of their own, for operators and auditors',
   'scripts/': 'tools for developers',

@@ -5,8 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
-import { standingOf } from '../../domain/device/standing.ts';
-import type { Device, DeviceState } from '../../domain/device/state.ts';
+import { type Device, type DeviceState, unpaired } from '../../domain/device/state.ts';
 import type { AccountId, DeviceKey } from '../../domain/shared/ids.ts';
 import { deviceKeyFrom } from '../ids.ts';
 import { commandHandlers } from './commands/index.ts';
@@ -16,7 +15,7 @@ import { type Admission, admit, authenticate, type Turned } from './http/admissi
 import { Closings } from './http/closings.ts';
 import { type CommandName, servedCommands } from './http/command-names.ts';
 import { failureAnswer } from './http/command-status.ts';
-import { standingAnswer } from './http/standing-answer.ts';
+import { turnedAway } from './http/standing-answer.ts';
 import { isStateless } from './http/stateless.ts';
 import type { CommandAnswer, CommandRequest } from './request.ts';
 import { RequestSession, type Session } from './session.ts';
@@ -153,7 +152,7 @@ class ActiveSyncServer {
     answer.then(done, (error: unknown) => {
       this.#deps.log.error({ err: error, requestId, command }, 'a command failed');
       if (session.trace) session.trace.error = error;
-      done(failureAnswer(command, session.version, isTransient(error)));
+      done(failureAnswer(command, session.version, error));
     });
   }
 
@@ -182,7 +181,7 @@ class ActiveSyncServer {
 
     const state = isStateless(session) ? unpaired : await this.#deps.devices.device(session.tenant, session.device);
     if (trace) trace.isWatched = this.#isWatched(state);
-    const turned = standing(state, admission);
+    const turned = turnedAway(state, admission);
     if (turned) return turned;
     const unwelcome = isStateless(session) ? undefined : guard?.meet(session, state);
     if (unwelcome) return brakedAnswer(session, unwelcome);
@@ -267,27 +266,6 @@ function brakedAnswer({ trace }: Session, { seconds, throttle }: Refused): Comma
   return { kind: 'http', status: 503, headers: { 'retry-after': String(seconds), 'x-ms-asthrottle': throttle } };
 }
 
-const unpaired: DeviceState = { kind: 'unpaired' };
-
-/** What a device that may not work now is told; Provision is how it gets to work again. */
-function standing(state: DeviceState, { command, person, version, policyKey }: Admission): CommandAnswer | undefined {
-  const { policy } = person.account;
-  if (state.kind !== 'device') {
-    const isBarred = policy !== 'none' && command !== 'Provision';
-    return isBarred ? standingAnswer({ kind: 'notProvisioned' }, command, version) : undefined;
-  }
-  // AOSP sends no policy key with Ping, which tells nothing but that there is something to ask for.
-  const isKeyless = command === 'Ping' && (policyKey === undefined || policyKey === '0');
-  const found = standingOf(state, policy, isKeyless ? state.accepted?.policyKey : policyKey);
-  if (command === 'Provision') {
-    // A wiped device may not have heard us when it said so.
-    if (found.kind !== 'blocked' && !(found.kind === 'wipe' && found.scope === 'account' && version < 161))
-      return undefined;
-    if (found.kind === 'blocked' && found.because === 'wiped') return undefined;
-  }
-  return standingAnswer(found, command, version);
-}
-
 /** Clients differ in what they send with which command, so a paired one is asked with few of them only. */
 function isNewClient(state: Device, admission: Admission, userAgent: string | undefined): boolean {
   const { command } = admission;
@@ -318,11 +296,6 @@ function isServedType(contentType: string | undefined): boolean {
 function dropHeaders(request: IncomingMessage): void {
   request.headers = {};
   request.rawHeaders = [];
-}
-
-/** Somebody else was faster, or the read models lag: the same request again will do. */
-function isTransient(error: unknown): boolean {
-  return error instanceof Error && ['ViewBehind', 'ItemContended', 'StreamBusy'].includes(error.name);
 }
 
 function headersOf({ headers }: CommandAnswer & { kind: 'http' }): Pick<Turned, 'headers'> {

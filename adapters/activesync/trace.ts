@@ -66,8 +66,10 @@ export class ExchangeTrace {
   #withheld: Withheld[] | undefined;
   #withheldBefore = 0;
 
-  constructor(command: CommandName, startedMs: number, asked: Asked) {
+  /** @param id of an exchange that is run once more; made when it is asked for unless told. */
+  constructor(command: CommandName, startedMs: number, asked: Asked, id?: ExchangeId) {
     this.command = command;
+    this.#id = id;
     this.startedMs = startedMs;
     this.requestBytes = asked.body?.length ?? 0;
     this.asked = asked;

@@ -2,6 +2,7 @@
  * The log as it stood at a position, to run what was asked then once more. What is appended stays here, in memory,
  * behind the cut; of the real store only reading is in reach.
  */
+import { LRUCache } from 'lru-cache';
 import { Subject } from 'rxjs';
 import type { DomainEvent } from '../../domain/shared/event.ts';
 import type { EventId, Instant, Position, Revision, StreamName, TenantId } from '../../domain/shared/ids.ts';
@@ -34,6 +35,9 @@ interface Own {
   readonly events: RecordedEvent[];
 }
 
+const pageSize = 500;
+/** A request looks at few streams, and at these several times. */
+const loadedMax = 32;
 /** Places between two positions of the log: as many events can be appended here in their order. */
 const placesBetween = 65_536;
 
@@ -43,6 +47,8 @@ export class PastStore implements EventStore {
   readonly #now: () => Instant;
   readonly #own = new Map<StreamName, Own>();
   readonly #appended: RecordedEvent[] = [];
+  /** Streams as they are in the real log: before the cut nothing of them changes. */
+  readonly #loaded = new LRUCache<StreamName, readonly RecordedEvent[]>({ max: loadedMax });
   readonly #commits = new Subject<CommitNotice>();
   #position: Position;
   #places = 0;
@@ -80,8 +86,12 @@ export class PastStore implements EventStore {
 
   async load(tenant: TenantId, stream: StreamName, options?: { readonly from?: number }): Promise<StreamPage> {
     this.#mustBeOurs(tenant);
-    const page = await this.#store.load(tenant, stream, options);
-    return this.#seen(stream, page.events, options?.from);
+    let events = this.#loaded.get(stream);
+    if (!events) {
+      events = (await this.#store.load(tenant, stream)).events;
+      this.#loaded.set(stream, events);
+    }
+    return this.#seen(stream, events, options?.from);
   }
 
   async loadMany(tenant: TenantId, streams: readonly StreamName[]): Promise<Map<StreamName, StreamPage>> {
@@ -114,6 +124,35 @@ export class PastStore implements EventStore {
 
   async tenants(): Promise<{ tenant: TenantId; head: Position }[]> {
     return [{ tenant: this.tenant, head: await this.head(this.tenant) }];
+  }
+
+  /**
+   * Goes on to a later position of the real log. What `isReplaced` names is left out of it, since what was appended here
+   * stands in its place; what others appended to the same streams follows, so that revisions may be others than theirs.
+   */
+  async goOn(position: Position, isReplaced: (event: RecordedEvent) => boolean): Promise<void> {
+    for (let from = this.#position; from < position; ) {
+      const page = await this.#store.readAll(this.tenant, from, pageSize);
+      for (const event of page) {
+        if (event.position > position) break;
+        this.#follow(event, isReplaced(event));
+      }
+      from = page.at(-1)?.position ?? position;
+    }
+    this.#position = position;
+    this.#places = 0;
+    this.#loaded.clear();
+    this.#appended.sort((a, b) => a.position - b.position);
+  }
+
+  #follow(event: RecordedEvent, isReplaced: boolean): void {
+    let own = this.#own.get(event.stream);
+    if (isReplaced && !own) this.#own.set(event.stream, (own = { base: event.revision - 1, events: [] }));
+    if (isReplaced || !own) return;
+    const revision = (own.base + own.events.length + 1) as Revision;
+    const following = { ...event, revision };
+    own.events.push(following);
+    this.#appended.push(following);
   }
 
   /** How often the stream was appended to here. */
@@ -189,9 +228,10 @@ export class PastStore implements EventStore {
   }
 
   #seen(stream: StreamName, stored: readonly RecordedEvent[], from = 0): StreamPage {
-    const own = this.#own.get(stream)?.events.filter(({ revision }) => revision >= from) ?? [];
+    const own = this.#own.get(stream)?.events ?? [];
     const events = [...stored.filter((event) => this.#isSeen(event)), ...own];
-    return { events, head: headOf(events) };
+    const asked = from === 0 ? events : events.filter(({ revision }) => revision >= from);
+    return { events: asked, head: headOf(asked) };
   }
 
   #isSeen({ stream, revision, position }: RecordedEvent): boolean {

@@ -23,7 +23,7 @@ export interface PairedDevice {
 export interface DevicesOptions {
   readonly store: EventStore;
   readonly directory: Directory;
-  readonly reader: DevicesReader;
+  readonly reader: Pick<DevicesReader, 'of'>;
   readonly clock: Clock;
   readonly settled: (tenant: TenantId) => Promise<void>;
 }

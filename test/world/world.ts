@@ -5,8 +5,11 @@
 import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { ItemClass } from '../../adapters/activesync/classes/port.ts';
+import type { ExchangeSink } from '../../adapters/activesync/deps.ts';
+import { failureAnswer } from '../../adapters/activesync/http/command-status.ts';
 import type { CommandAnswer } from '../../adapters/activesync/request.ts';
 import type { Session } from '../../adapters/activesync/session.ts';
+import { ExchangeTrace } from '../../adapters/activesync/trace.ts';
 import { formatVersion, type ProtocolVersion } from '../../adapters/activesync/version.ts';
 import { decodeWbxml } from '../../adapters/activesync/wbxml/decode.ts';
 import type { Element } from '../../adapters/activesync/wbxml/element.ts';
@@ -49,7 +52,12 @@ export interface WorldOptions {
   readonly massDeletes?: MassDeleteLimits;
   /** Milliseconds since 1970; the system's clock unless told. */
   readonly nowMs?: () => number;
+  /** Told of every exchange; what fails is then answered as phones are told, and not thrown. */
+  readonly record?: ExchangeSink;
 }
+
+/** Of every world, so that keys of one that ended hold in the next. */
+export const worldSecret = new Uint8Array(32).fill(9);
 
 export class World {
   readonly engine: Engine;
@@ -59,14 +67,18 @@ export class World {
   readonly store: EventStore;
   readonly keys: KeyRing;
   readonly blobs: BlobStore;
+  /** The store below `store`: its loads leave long bodies aside. */
+  readonly stored: EventStore;
   readonly errors: unknown[] = [];
   readonly forged: string[] = [];
   readonly #trees = new Map<AccountId, FolderTree>();
   readonly #now: () => Instant;
+  readonly #record: ExchangeSink | undefined;
 
   private constructor(options: WorldOptions) {
     this.keys = options.keys ?? keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
     this.#now = () => new Date(options.nowMs?.() ?? Date.now()).toISOString() as Instant;
+    this.#record = options.record;
     this.log = options.log ?? memoryEventLog();
     this.blobs = options.blobs ?? new MemoryBlobStore();
     const bodies = new ItemBodies({
@@ -74,13 +86,13 @@ export class World {
       keys: this.keys,
       onLost: (_, item) => this.errors.push(new Error(`the body of ${item} is lost`)),
     });
-    const stored = createEventStore({
+    this.stored = createEventStore({
       log: this.log,
       keys: this.keys,
       clock: this.#now,
       events: allEvents(),
     });
-    this.store = bodies.over(stored);
+    this.store = bodies.over(this.stored);
     this.db = createKysely<AnyDatabase>(options.pool);
     this.runner = new ProjectionRunner({
       db: options.runnerPool ? createKysely<AnyDatabase>(options.runnerPool as pg.Pool) : this.db,
@@ -100,7 +112,7 @@ export class World {
           throw new Error('folders do not change in this world');
         },
       },
-      syncKeySecret: new Uint8Array(32).fill(9),
+      syncKeySecret: worldSecret,
       now: this.#now,
       ...(options.kin ? { kin: options.kin } : {}),
       ...(options.classes ? { classes: options.classes } : {}),
@@ -162,12 +174,27 @@ export class World {
   async sync(session: Session, wbxml: Buffer | undefined): Promise<Element | undefined> {
     const request = wbxml && decodeWbxml(wbxml);
     if (request && !request.ok) throw new Error(`the request is no WBXML: ${request.reason}`);
-    const answer: CommandAnswer = await this.engine.sync({ session, root: request?.root, onClose: () => {} });
+    const answer = await this.#answer(session, wbxml, request?.root);
     if (answer.kind === 'empty') return undefined;
     if (answer.kind === 'http') throw new Error(`HTTP ${answer.status} in ${formatVersion(session.version)}`);
     const decoded = decodeWbxml(answer.body);
     if (!decoded.ok) throw new Error(`the answer is no WBXML: ${decoded.reason}`);
     return decoded.root;
+  }
+
+  async #answer(session: Session, wbxml: Buffer | undefined, root: Element | undefined): Promise<CommandAnswer> {
+    if (!this.#record) return await this.engine.sync({ session, root, onClose: () => {} });
+    const query = { command: 'Sync', deviceId: session.deviceId, deviceType: 'World', parameters: {} };
+    const unsaid = { user: undefined, version: undefined, policyKey: undefined, locale: undefined };
+    const asked = { query: { ...query, ...unsaid }, policyKey: undefined, userAgent: undefined, body: wbxml };
+    const trace = new ExchangeTrace('Sync', Date.parse(this.#now()), asked);
+    const traced = { ...session, trace, exchange: trace.id };
+    const answer = await this.engine.sync({ session: traced, root, onClose: () => {} }).catch((error: unknown) => {
+      trace.error = error;
+      return failureAnswer('Sync', session.version, error);
+    });
+    this.#record.answered(traced, trace, answer);
+    return answer;
   }
 
   /** A command on an item from elsewhere: the office, another program. */

@@ -55,7 +55,12 @@ export class Renderer {
 
 /** Whether two hashes stand for the same bytes, whatever options they were rendered under. */
 export function sameContent(a: string, b: string): boolean {
-  return a !== '' && a.slice(tagLength) === b.slice(tagLength);
+  return a !== '' && contentOf(a) === contentOf(b);
+}
+
+/** The part of a hash that stands for the bytes alone. */
+export function contentOf(hash: string): string {
+  return hash.slice(tagLength);
 }
 
 function digest(data: string | Uint8Array): string {

@@ -70,12 +70,17 @@ export function statusAnswer(command: CommandName, status: number): CommandAnswe
 
 /**
  * Something failed here. Told by the command's own status, since phones then wait and try again, where some take HTTP
- * 500 for a broken account. `transient`: somebody else was faster or the read models lag.
+ * 500 for a broken account.
  */
-export function failureAnswer(command: CommandName, version: ProtocolVersion, transient: boolean): CommandAnswer {
+export function failureAnswer(command: CommandName, version: ProtocolVersion, error: unknown): CommandAnswer {
   const { serverError, retry } = shapes[command];
-  if (transient && retry !== undefined && version >= 140) return statusAnswer(command, retry);
+  if (isTransient(error) && retry !== undefined && version >= 140) return statusAnswer(command, retry);
   if (serverError !== undefined) return statusAnswer(command, serverError);
   if (version >= 140) return statusAnswer(command, commonStatus.serverErrorRetryLater);
   return { kind: 'http', status: 503, headers: { 'retry-after': '60' } };
+}
+
+/** Somebody else was faster, or the read models lag: the same request again will do. */
+function isTransient(error: unknown): boolean {
+  return error instanceof Error && ['ViewBehind', 'ItemContended', 'StreamBusy'].includes(error.name);
 }
