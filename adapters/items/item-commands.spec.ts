@@ -287,3 +287,16 @@ describe('an erased item', () => {
     expect(results.map(({ decision }) => decision.kind)).toEqual(['unreadable', 'refused']);
   });
 });
+
+describe('a command sent again under another rule for conflicts', () => {
+  it('is answered by the rule of then', async () => {
+    await items.execute(tenant, [add('a', '1')]);
+    await items.execute(tenant, [request('a', { do: 'remove', base: null, rule: 'clientWins' }, '2', office)]);
+    const under = (rule: 'serverWins' | 'clientWins') =>
+      request('a', { do: 'change', base: 0, rule, patch: { set: { company: 'Ny AS' }, cleared: [] } }, '3');
+    const [first] = await items.execute(tenant, [under('serverWins')]);
+    const [again] = await items.execute(tenant, [under('clientWins')]);
+    expect(first).toMatchObject({ decision: { conflict: 'client' }, state: { removed: true }, repeated: false });
+    expect(again).toMatchObject({ decision: { conflict: 'client' }, state: { removed: true }, repeated: true });
+  });
+});

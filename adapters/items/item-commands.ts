@@ -5,6 +5,7 @@
  */
 
 import { type Decision, decide, type ItemCommand, type PastEvent } from '../../domain/item/decide.ts';
+import { type ItemEventData, parseItemType } from '../../domain/item/events.ts';
 import type { ItemKind } from '../../domain/item/fields.ts';
 import { fold, type ItemState } from '../../domain/item/state.ts';
 import type { Actor, Cause, EventMeta } from '../../domain/shared/event.ts';
@@ -173,14 +174,14 @@ export class ItemCommands {
       const result = { decision: command, ...outcome(before), position: 0 as Position, repeated };
       return { request, page, writes: false, result };
     }
-    const decision = decide(before, command as ItemCommand, request.actor);
+    const then = page.events.filter(({ meta }) => meta.commandId === request.commandId);
+    const decision = decide(before, underRuleOf(command as ItemCommand, then), request.actor);
     const events = eventsOf(decision);
     const base = (before.at(-1)?.revision ?? -1) + 1;
     const after = before.concat(
       events.map((event, index) => ({ ...event, revision: base + index, actor: request.actor })),
     );
-    const last = page.events.findLast((event) => event.meta.commandId === request.commandId);
-    const position = last?.position ?? (0 as Position);
+    const position = then.at(-1)?.position ?? (0 as Position);
     const result = { decision, ...outcome(after), position, repeated };
     return { request, page, writes: !repeated && events.length > 0, result };
   }
@@ -191,6 +192,13 @@ interface Decided {
   readonly page: StreamPage;
   readonly writes: boolean;
   readonly result: ItemResult;
+}
+
+/** A conflict was decided by the rule of then, whatever the device or its account asks for now. */
+function underRuleOf(command: ItemCommand, then: readonly RecordedEvent[]): ItemCommand {
+  const kept = then.find(({ type }) => parseItemType(type)?.verb === 'ConflictKept');
+  if (!kept || (command.do !== 'change' && command.do !== 'remove')) return command;
+  return { ...command, rule: (kept.data as ItemEventData['ConflictKept']).rule };
 }
 
 /** A new item needs no look at its stream: the append says when it was there already. */

@@ -1,7 +1,7 @@
 /** A colleague in the office, who adds, changes and removes what phones have too. */
-import { commandIdFrom } from '../../adapters/ids.ts';
+import { commandIdFrom, itemIdFrom } from '../../adapters/ids.ts';
 import type { ItemKind } from '../../domain/item/fields.ts';
-import type { CollectionId, Instant, ItemId } from '../../domain/shared/ids.ts';
+import type { CollectionId, Instant } from '../../domain/shared/ids.ts';
 import type { Random } from './random.ts';
 import { scribbledNew, scribbledOver } from './scribbles.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
@@ -37,7 +37,7 @@ export class Colleague {
     const rows = await world.engine.itemView.outline(tenant, collection);
     if (rows.length === 0 || random.chance(0.3)) {
       const { fields } = scribbledNew(kind, random, nowMs);
-      const item = `office${name}` as ItemId;
+      const item = itemIdFrom(commandIdFrom(['sim item', name]));
       const command = { do: 'add', kind, owner: account, collection, fields } as const;
       await world.execute(this.#email, { ...common, item, command });
       return;

@@ -2,19 +2,24 @@
  * A world that one seed runs in: a log of its own, the shared database for its read models, and programs that can be
  * ended and started anew over both, also newer ones.
  */
+import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { ItemClass } from '../../adapters/activesync/classes/port.ts';
 import type { Kin } from '../../adapters/activesync/conversation/kin.port.ts';
+import { raiseEpochs } from '../../adapters/activesync/conversation/raise-epochs.ts';
 import { MemoryBlobStore } from '../../adapters/blobs/memory.ts';
 import type { BlobStore } from '../../adapters/blobs/port.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
 import { masterKey } from '../../adapters/crypto/master-key.ts';
 import { memoryKeyTable } from '../../adapters/crypto/memory.ts';
 import type { KeyRing } from '../../adapters/crypto.port.ts';
-import { memoryEventLog } from '../../adapters/event-log/memory.ts';
+import { copyOf, type MemoryStorage, memoryEventLog } from '../../adapters/event-log/memory.ts';
 import type { EventLog } from '../../adapters/event-log/port.ts';
+import { commandIdFrom } from '../../adapters/ids.ts';
 import { engineProjections, itemClasses } from '../../api/engine.ts';
 import type { ItemKind } from '../../domain/item/fields.ts';
+import type { Instant } from '../../domain/shared/ids.ts';
+import { parseItemStream } from '../../domain/shared/streams.ts';
 import type { Projection } from '../../projections/runner/projection.ts';
 import { World } from '../world/world.ts';
 
@@ -24,7 +29,10 @@ const startMs = Date.UTC(2026, 2, 1);
 
 export class SimulatedWorld {
   nowMs = startMs;
-  readonly log: EventLog = memoryEventLog();
+  #storage: MemoryStorage = new Map();
+  #log: EventLog = memoryEventLog(this.#storage);
+  /** Items that a restored log does not know, and that phones may hold. */
+  readonly lost = new Set<string>();
   readonly blobs: BlobStore = new MemoryBlobStore();
   readonly keys: KeyRing = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
   readonly #pool: pg.Pool;
@@ -41,6 +49,40 @@ export class SimulatedWorld {
     const simulated = new SimulatedWorld(pool);
     simulated.#world = await simulated.#begin();
     return simulated;
+  }
+
+  get log(): EventLog {
+    return this.#log;
+  }
+
+  backup(): MemoryStorage {
+    return copyOf(this.#storage);
+  }
+
+  /** The log is as it was, and everything that was read from it goes. */
+  async restore(backup: MemoryStorage): Promise<void> {
+    await this.stop();
+    for (const item of itemsIn(this.#storage)) if (!itemsIn(backup).has(item)) this.lost.add(item);
+    this.#storage = copyOf(backup);
+    this.#log = memoryEventLog(this.#storage);
+    const tenants = [...this.#storage.keys()];
+    const { rows } = await this.#pool.query<{ name: string }>(
+      `select table_name as name from information_schema.columns
+       where table_schema = current_schema() and column_name = 'tenant'`,
+    );
+    for (const { name } of rows) {
+      if (!/^(events|streams|tenants)$/.test(name)) {
+        await this.#pool.query(`delete from ${name} where tenant = any($1)`, [tenants]);
+      }
+    }
+    this.#world = await this.#begin();
+    await raiseEpochs({
+      log: this.#log,
+      store: this.world.store,
+      now: () => new Date(this.nowMs).toISOString() as Instant,
+      commandId: commandIdFrom,
+      nonce: randomUUID,
+    });
   }
 
   get world(): World {
@@ -104,4 +146,9 @@ export class SimulatedWorld {
     const raised = Object.entries(itemClasses).map(([kind, one]) => [kind, { ...one, mappingVersion: this.#release }]);
     return Object.fromEntries(raised) as Record<ItemKind, ItemClass>;
   }
+}
+
+function itemsIn(storage: MemoryStorage): Set<string> {
+  const streams = [...storage.values()].flatMap((log) => [...log.streams.keys()]);
+  return new Set(streams.flatMap((stream) => parseItemStream(stream)?.item ?? []));
 }

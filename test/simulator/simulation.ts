@@ -8,6 +8,7 @@ import type pg from 'pg';
 import { resync } from '../../adapters/activesync/conversation/resync.ts';
 import { conversationOf } from '../../adapters/activesync/session.ts';
 import type { ProtocolVersion } from '../../adapters/activesync/version.ts';
+import type { MemoryStorage } from '../../adapters/event-log/memory.ts';
 import { type ItemKind, itemKinds } from '../../domain/item/fields.ts';
 import type { CollectionId } from '../../domain/shared/ids.ts';
 import { Phone } from '../world/phone.ts';
@@ -41,6 +42,8 @@ export const weights = {
   policy: 0.2,
   rename: 0.4,
   resync: 0.3,
+  backup: 0.3,
+  rollBack: 0.2,
   restart: 0.15,
   upgrade: 0.1,
 };
@@ -68,6 +71,7 @@ class Simulation {
   readonly #colleague: Colleague;
   readonly #support: SupportDesk;
   readonly #happened = new Map<string, number>();
+  #backup: { readonly storage: MemoryStorage; readonly acknowledged: readonly number[] } | undefined;
 
   constructor(simulated: SimulatedWorld, seed: number, steps: number) {
     this.#simulated = simulated;
@@ -111,6 +115,8 @@ class Simulation {
     if (what === 'office') await this.#colleague.work();
     if (what === 'restart') await this.#restart(false);
     if (what === 'upgrade') await this.#restart(true);
+    if (what === 'backup') this.#backUp();
+    if (what === 'rollBack') await this.#rollBack();
     if (what === 'decideHeld') this.#count('decided', await this.#support.decideHeld('some'));
     if (what === 'policy') this.#setPolicy();
     if (usable.length === 0) return;
@@ -136,6 +142,27 @@ class Simulation {
   async #restart(isNewer: boolean): Promise<void> {
     await this.#simulated.restart({ isNewer });
     for (const { phone } of this.#phones) phone.world = this.#simulated.world;
+  }
+
+  #backUp(): void {
+    this.#backup = {
+      storage: this.#simulated.backup(),
+      acknowledged: this.#phones.map((phone) => phone.acknowledged.length),
+    };
+  }
+
+  /** The operator puts the backup back: what came after it is lost here, and nobody tells the phones. */
+  async #rollBack(): Promise<void> {
+    if (!this.#backup) return;
+    this.#count('rolledBack');
+    const { storage, acknowledged } = this.#backup;
+    this.#simulated.nowMs += 60_000;
+    await this.#simulated.restore(storage);
+    for (const [index, user] of this.#phones.entries()) {
+      user.phone.world = this.#simulated.world;
+      user.acknowledged.length = Math.min(user.acknowledged.length, acknowledged[index] ?? 0);
+      user.isRestoredFor = true;
+    }
   }
 
   /** As Outlook does at its start: all it holds and has not sent is as it was. */
@@ -175,7 +202,7 @@ class Simulation {
     await world.settle(this.#email);
     return [
       ...noComplaints(this.#phones),
-      ...(await phonesConverged(world, this.#phones)),
+      ...(await phonesConverged(simulated, this.#phones)),
       ...(await nothingLost(world, this.#phones)),
       ...(await rebuildEqualsLive(simulated, world.account(this.#email).tenant)),
       ...world.errors.splice(0).map(String),

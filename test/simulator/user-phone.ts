@@ -35,6 +35,8 @@ export class UserPhone {
   readonly acknowledged: Acknowledged[] = [];
   /** It may be told what it knows: support asked for that. */
   wasResynced = false;
+  /** It went on while the server's log went back: it may be told too often what it knows, or to delete what it has not. */
+  isRestoredFor = false;
   readonly #random: Random;
   readonly #nowMs: () => number;
   readonly #pending = new Map<string, Pending[]>();

@@ -3,7 +3,7 @@
  * what a restored log lost, or one that was issued to the device's former self.
  */
 import type { Folder } from '../../../domain/folder/state.ts';
-import type { DeviceKey, Instant, ItemId } from '../../../domain/shared/ids.ts';
+import type { DeviceKey, Instant, ItemId, Position } from '../../../domain/shared/ids.ts';
 import type { KeyParts } from '../../../domain/sync/decide.ts';
 import { type ResetCause, type SyncOptions, unsureHash } from '../../../domain/sync/events.ts';
 import { parseKey } from '../../../domain/sync/key.ts';
@@ -79,7 +79,11 @@ function withoutStale(held: ReadonlyMap<ItemId, Held>, { stale }: ConversationSt
   return known;
 }
 
-/** What the folder shows beside may have been told in what is lost, or not: nobody knows. */
+/** Of what left the folder only the latest can have been told to a device by what is lost. */
+const removedMax = 1_000;
+const pageSize = 512;
+
+/** What the folder holds beside, or held lately, may have been told in what is lost, or not: nobody knows. */
 async function withUnsure(
   deps: ExchangeDeps,
   { tenant }: ConversationId,
@@ -88,8 +92,19 @@ async function withUnsure(
   options: SyncOptions | undefined,
 ): Promise<Map<ItemId, Held>> {
   const filter = itemFilter(folder.kind, options?.filterType ?? 0, Date.parse(deps.now()));
-  for (const row of await deps.view.outline(tenant, itemsOf(folder))) {
-    if (!held.has(row.item) && filter.passes(row)) held.set(row.item, { version: row.version, hash: unsureHash });
+  const removed: [ItemId, Held][] = [];
+  for (let position = 0 as Position; ; ) {
+    const rows = await deps.view.changedSince(tenant, itemsOf(folder), position, pageSize);
+    for (const row of rows) {
+      if (held.has(row.item)) continue;
+      const unsure: Held = { version: row.version, hash: unsureHash };
+      if (row.deleted) removed.push([row.item, unsure]);
+      else if (filter.passes(row)) held.set(row.item, unsure);
+    }
+    const last = rows.at(-1);
+    if (!last || rows.length < pageSize) break;
+    position = last.position;
   }
+  for (const [item, unsure] of removed.slice(-removedMax)) held.set(item, unsure);
   return held;
 }
