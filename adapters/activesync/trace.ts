@@ -134,8 +134,9 @@ export class ExchangeTrace {
 
   /** The request waits now, for hours perhaps: what is large and hardly ever asked for goes. */
   parked(): void {
+    const isAgain = this.isParked;
     this.isParked = true;
-    if (this.isWatched || !this.asked) return;
+    if (isAgain || this.isWatched || !this.asked) return;
     const { body } = this.asked;
     if (this.command !== 'Sync' || (body && body.length > parkedBytesMax)) this.asked = undefined;
     // A small buffer is a part of a large one, which would stay with it.

@@ -72,8 +72,13 @@ export function bodyOf(session: Session, trace: ExchangeTrace, answer: CommandAn
   };
 }
 
-export function bytesOf({ body }: Pick<Entry, 'body'>): number {
+export function bytesOf(body: ExchangeBody | undefined): number {
   return (body?.request?.length ?? 0) + (body?.answer?.length ?? 0);
+}
+
+/** About what an entry takes of memory while it waits. */
+export function sizeOf({ exchange, body, withheld }: Entry): number {
+  return 500 + exchange.collections.length * 500 + withheld.length * 300 + bytesOf(body);
 }
 
 /** Seals what is personal: bodies by the person's key, reasons by the item's. */

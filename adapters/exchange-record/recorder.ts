@@ -39,6 +39,7 @@ export interface RecorderOptions {
 const quietEveryMs = 15 * 60_000;
 const watchEveryMs = 60_000;
 const sweepEveryMs = 3_600_000;
+const firstSweepMs = 5 * 60_000;
 const troubleEveryMs = 60_000;
 const stopWithinMs = 2_000;
 /** Withheld items are seldom looked at anew, so what was said of them is kept for longer. */
@@ -75,7 +76,8 @@ export class ExchangeRecorder implements ExchangeSink {
     await this.#trying(() => this.#lookUpWatch());
     this.#repeat(watchEveryMs, () => this.#lookUpWatch());
     this.#repeat(quietEveryMs, () => this.#writeQuiet());
-    this.#repeat(sweepEveryMs, () => this.sweep());
+    // A server that is started anew every hour sweeps too.
+    this.#repeat(sweepEveryMs, () => this.sweep(), firstSweepMs);
   }
 
   /** Exchanges written, those that were lost, and those that wait. */
@@ -167,7 +169,7 @@ export class ExchangeRecorder implements ExchangeSink {
     const entry = entryOf(session, trace, answer, judgement, { durationMs, appVersion, mappingVersion });
     const isSuspicious = judgement.verdicts.length > 0;
     const body = isWatched || isSuspicious ? bodyOf(session, trace, answer) : undefined;
-    const bytes = bytesOf({ body });
+    const bytes = bytesOf(body);
     const isKept = body && this.#queue.hasRoomFor(bytes) && this.#allowances.body(device, nowMs, bytes, limits);
     this.#queue.add(isKept ? { ...entry, body } : entry);
   }
@@ -209,8 +211,8 @@ export class ExchangeRecorder implements ExchangeSink {
     this.#options.onTrouble(error, this.counts.lost);
   }
 
-  #repeat(everyMs: number, work: () => Promise<unknown>): void {
-    const cancel = this.#options.clock.after(everyMs, () => {
+  #repeat(everyMs: number, work: () => Promise<unknown>, firstMs = everyMs): void {
+    const cancel = this.#options.clock.after(firstMs, () => {
       void this.#trying(work).then(() => {
         if (this.#cancels.has(work)) this.#repeat(everyMs, work);
       });

@@ -5,7 +5,7 @@ import type { Entry } from './entry.ts';
 import { WriteQueue } from './write-queue.ts';
 
 const entryOf = (id: string, bytes = 0): Entry => ({
-  exchange: { id: id as ExchangeId } as Entry['exchange'],
+  exchange: { id: id as ExchangeId, collections: [] as const } as Partial<Entry['exchange']> as Entry['exchange'],
   ...(bytes > 0 ? { body: { request: new Uint8Array(bytes), answer: null } as Entry['body'] } : {}),
   withheld: [],
 });
@@ -87,11 +87,13 @@ describe('the queue of exchanges', () => {
     expect([queue.lost, queue.size]).toEqual([1, 0]);
   });
 
-  it('says when bodies have no more room', async () => {
+  it('says when bodies have no more room, and holds no more than fits', async () => {
     const { queue, advance } = rig();
     for (const id of ['a', 'b', 'c']) queue.add(entryOf(id, 10_000_000));
-    expect([queue.hasRoomFor(2_000_000), queue.hasRoomFor(2_000_001)]).toEqual([true, false]);
-    for (let turn = 0; turn < 5; turn++) await advance(1_000);
+    expect([queue.hasRoomFor(1_900_000), queue.hasRoomFor(2_000_000)]).toEqual([true, false]);
+    for (const id of ['d', 'e', 'f']) queue.add(entryOf(id, 10_000_000));
+    expect([queue.size, queue.lost]).toEqual([5, 1]);
+    for (let turn = 0; turn < 9; turn++) await advance(1_000);
     expect([queue.size, queue.hasRoomFor(32_000_000)]).toEqual([0, true]);
   });
 

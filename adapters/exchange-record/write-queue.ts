@@ -3,7 +3,7 @@
  * and what it refuses again and again; nothing ever waits for it.
  */
 import type { Clock } from '../clock.ts';
-import { bytesOf, type Entry } from './entry.ts';
+import { type Entry, sizeOf } from './entry.ts';
 
 export interface WriteQueueOptions {
   readonly write: (entries: readonly Entry[]) => Promise<void>;
@@ -14,8 +14,9 @@ export interface WriteQueueOptions {
 
 const togetherMax = 500;
 const togetherBytesMax = 8_000_000;
-/** Of the bodies that wait. */
-const bytesMax = 32_000_000;
+/** Of what waits: beyond the first no body is taken any more, beyond the second nothing. */
+const bodiesBytesMax = 32_000_000;
+const bytesMax = 48_000_000;
 const writeAfterMs = 1_000;
 const retryAfterMs = 5_000;
 /** One that cannot be written by itself is in the way of the others. */
@@ -44,17 +45,17 @@ export class WriteQueue {
   }
 
   hasRoomFor(bytes: number): boolean {
-    return this.#bytes + bytes <= bytesMax;
+    return this.#bytes + bytes <= bodiesBytesMax;
   }
 
   /** Where there is no room it is lost, and counted. */
   add(entry: Entry): void {
-    if (this.#waiting.length >= this.#options.max) {
+    if (this.#waiting.length >= this.#options.max || this.#bytes > bytesMax) {
       this.lost++;
       return;
     }
     this.#waiting.push(entry);
-    this.#bytes += bytesOf(entry);
+    this.#bytes += sizeOf(entry);
     this.#schedule(this.#waiting.length >= togetherMax ? 0 : writeAfterMs);
   }
 
@@ -115,14 +116,14 @@ export class WriteQueue {
 
   #drop(batch: readonly Entry[]): void {
     this.#waiting.splice(0, batch.length);
-    for (const entry of batch) this.#bytes -= bytesOf(entry);
+    for (const entry of batch) this.#bytes -= sizeOf(entry);
   }
 
   #sizeOfNext(): number {
     let bytes = 0;
     let size = 0;
     for (const entry of this.#waiting) {
-      bytes += bytesOf(entry);
+      bytes += sizeOf(entry);
       if (size === this.#together || (size > 0 && bytes > togetherBytesMax)) break;
       size++;
     }

@@ -8,7 +8,15 @@ import { parseLogin } from '../../domain/account/login.ts';
 import { accountStream, deviceStream, foldersStream } from '../../domain/account/stream.ts';
 import type { DeviceEvent } from '../../domain/device/events.ts';
 import type { FolderEvent } from '../../domain/folder/events.ts';
-import type { AccountId, CollectionId, DeviceKey, Position, StreamName, TenantId } from '../../domain/shared/ids.ts';
+import type {
+  AccountId,
+  CollectionId,
+  DeviceKey,
+  Instant,
+  Position,
+  StreamName,
+  TenantId,
+} from '../../domain/shared/ids.ts';
 import { freshDatabase } from '../../test/postgres.ts';
 import { devicesView, deviceTopic } from '../devices/project.ts';
 import { DevicesReader } from '../devices/read.ts';
@@ -150,6 +158,31 @@ describe('the devices read model', () => {
     ]);
     const rows = await new DevicesReader(db).of(id('kari1'));
     expect(rows.map((row) => row.deviceId)).toEqual(['D2']);
+  });
+
+  it('knows which devices are under watch, and until when', async () => {
+    const view = views[1] as Projection;
+    const said = (key: string, type: string, data: object) =>
+      [deviceStream(key as DeviceKey), { type, version: 1, data } as DeviceEvent] as const;
+    const client = { deviceType: 'Test', userAgent: 'Test', protocolVersion: '14.1' };
+    const paired = (key: string) =>
+      said(key, 'DevicePaired', { account: 'siv1', deviceId: key.toUpperCase(), ...client });
+    const watched = (key: string, until: string) => said(key, 'DeviceWatched', { until });
+    const ten = '2026-01-02T10:00:00.000Z';
+    await project(view, 'demo.example', ['w1', 'w2', 'w3', 'w4'].map(paired));
+    await project(view, 'demo.example', [
+      ...[watched('w1', '2026-01-02T09:00:00.000Z'), watched('w1', ten), watched('w2', '2026-01-02T09:30:00.000Z')],
+      ...[watched('w3', ten), said('w3', 'DeviceWatchEnded', {}), watched('w4', ten)],
+    ]);
+    await project(view, 'demo.example', [said('w4', 'DeviceRemoved', {})]);
+    const listed = async (now: string) =>
+      (await new DevicesReader(db).watched(now as Instant)).map(({ deviceId, until }) => [deviceId, until]);
+    expect(await listed('2026-01-02T08:00:00.000Z')).toEqual([
+      ['W2', '2026-01-02T09:30:00.000Z'],
+      ['W1', ten],
+    ]);
+    expect(await listed('2026-01-02T09:45:00.000Z')).toEqual([['W1', ten]]);
+    expect(await listed(ten)).toEqual([]);
   });
 });
 

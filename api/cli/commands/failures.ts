@@ -39,6 +39,7 @@ export const failuresCommand: CliCommand = {
     '  --person  only of this person',
     momentHelp,
     ...formatHelp,
+    'Withheld items are listed below the causes, and with --json as lines of kind "withheld".',
     '',
     'Exit code 1 when there is any. Example: npm run mobilesync -- failures --since 3d --person kari@demo.example',
   ],
@@ -49,9 +50,13 @@ export const failuresCommand: CliCommand = {
     const person = input.values.person === undefined ? undefined : String(input.values.person);
     const { failures, withheld } = await admin.get<FailureReport>('/failures', { since, person });
     const exitCode = failures.length > 0 || withheld.length > 0 ? 1 : 0;
-    if (format !== 'table') {
+    if (format === 'json') {
+      for (const failure of failures) print(JSON.stringify({ kind: 'failure', ...failure }));
+      for (const item of withheld) print(JSON.stringify({ kind: 'withheld', ...item }));
+      return exitCode;
+    }
+    if (format === 'csv') {
       printRows(print, failures, csvColumns, format);
-      if (format === 'json') printRows(print, withheld, withheldColumns, format);
       return exitCode;
     }
     printRows(print, failures, columns, format, `nothing went wrong since ${since}`);
