@@ -40,6 +40,7 @@ import type { TenantId } from '../domain/shared/ids.ts';
 import program from '../package.json' with { type: 'json' };
 import { AccountsReader } from '../projections/accounts/read.ts';
 import { DevicesReader } from '../projections/devices/read.ts';
+import { rebuildOutdated } from '../projections/runner/outdated.ts';
 import { ProjectionRunner } from '../projections/runner/runner.ts';
 import { buildApp } from './app.ts';
 import { allEvents, allMigrations, allProjections } from './catalogue.ts';
@@ -57,6 +58,7 @@ import { Devices } from './services/devices.ts';
 import { Directory } from './services/directory.ts';
 import { createFolders } from './services/folders.ts';
 import { createKin } from './services/kin.ts';
+import { comparison } from './services/read-models.ts';
 import { createSignIn } from './services/sign-in.ts';
 import { buildSupport } from './support.ts';
 import { Teardown } from './teardown.ts';
@@ -179,6 +181,11 @@ async function startAll(
     passwords: argon2PasswordCheck(),
     clock: systemClock,
     onOutcome: (outcome) => signIns.inc({ outcome }),
+  });
+  await rebuildOutdated({
+    ...{ db, store, projections, comparison },
+    onBegin: (projection, from, to) => logger.info({ projection, from, to }, 'a read model is made anew'),
+    onEnd: (projection, { events }) => logger.info({ projection, events }, 'a read model was made anew'),
   });
   await runner.start();
   if (!inMemory) anchors.start();

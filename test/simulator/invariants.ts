@@ -91,7 +91,7 @@ export function noComplaints(phones: readonly UserPhone[]): string[] {
   );
 }
 
-const tables = ['item_view', 'sync_conversation', 'device_known', 'item_event', 'item_conflict'] as const;
+const tables = ['item_view', 'sync_conversation', 'device_known', 'held_batch', 'item_event', 'item_conflict'] as const;
 
 /** Read models folded anew from the log are the same, row by row. Sealed columns are compared opened. */
 export async function rebuildEqualsLive(simulated: SimulatedWorld, tenant: TenantId): Promise<string[]> {

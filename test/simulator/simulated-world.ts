@@ -17,9 +17,11 @@ import { copyOf, type MemoryStorage, memoryEventLog } from '../../adapters/event
 import type { EventLog } from '../../adapters/event-log/port.ts';
 import { commandIdFrom } from '../../adapters/ids.ts';
 import { engineProjections, itemClasses } from '../../api/engine.ts';
+import { comparison } from '../../api/services/read-models.ts';
 import type { ItemKind } from '../../domain/item/fields.ts';
 import type { Instant } from '../../domain/shared/ids.ts';
 import { parseItemStream } from '../../domain/shared/streams.ts';
+import { rebuildOutdated } from '../../projections/runner/outdated.ts';
 import type { Projection } from '../../projections/runner/projection.ts';
 import { World } from '../world/world.ts';
 
@@ -65,6 +67,19 @@ export class SimulatedWorld {
     for (const item of itemsIn(this.#storage)) if (!itemsIn(backup).has(item)) this.lost.add(item);
     this.#storage = copyOf(backup);
     this.#log = memoryEventLog(this.#storage);
+    await this.clear();
+    this.#world = await this.#begin();
+    await raiseEpochs({
+      log: this.#log,
+      store: this.world.store,
+      now: () => new Date(this.nowMs).toISOString() as Instant,
+      commandId: commandIdFrom,
+      nonce: randomUUID,
+    });
+  }
+
+  /** Nothing is left of it in the database, which it shares with other seeds. */
+  async clear(): Promise<void> {
     const tenants = [...this.#storage.keys()];
     const { rows } = await this.#pool.query<{ name: string }>(
       `select table_name as name from information_schema.columns
@@ -75,14 +90,6 @@ export class SimulatedWorld {
         await this.#pool.query(`delete from ${name} where tenant = any($1)`, [tenants]);
       }
     }
-    this.#world = await this.#begin();
-    await raiseEpochs({
-      log: this.#log,
-      store: this.world.store,
-      now: () => new Date(this.nowMs).toISOString() as Instant,
-      commandId: commandIdFrom,
-      nonce: randomUUID,
-    });
   }
 
   get world(): World {
@@ -138,6 +145,10 @@ export class SimulatedWorld {
       projections: (keys) => this.projections(keys),
       classes: this.#classes(),
       massDeletes,
+      beforeStart: async ({ db, store, keys }) => {
+        const projections = this.projections(keys);
+        if (this.#release > 0) await rebuildOutdated({ db, store, projections, comparison });
+      },
       kin: this.#kin,
     });
   }

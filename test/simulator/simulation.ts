@@ -45,7 +45,7 @@ export const weights = {
   backup: 0.3,
   rollBack: 0.2,
   restart: 0.15,
-  upgrade: 0.1,
+  upgrade: 0.05,
 };
 
 /** Rounds in which all phones say all they have; more, and they never come to rest. */
@@ -58,6 +58,7 @@ export async function simulate(pool: pg.Pool, seed: number, steps = 60): Promise
     return await new Simulation(simulated, seed, steps).run();
   } finally {
     await simulated.stop();
+    await simulated.clear();
   }
 }
 

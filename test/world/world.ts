@@ -47,6 +47,8 @@ export interface WorldOptions {
   readonly log?: EventLog;
   readonly blobs?: BlobStore;
   readonly keys?: KeyRing;
+  /** What is to be done before the read models follow the log. */
+  readonly beforeStart?: (world: World) => Promise<void>;
   readonly kin?: EngineOptions['kin'];
   readonly classes?: Readonly<Record<ItemKind, ItemClass>>;
   readonly massDeletes?: MassDeleteLimits;
@@ -123,6 +125,7 @@ export class World {
 
   static async start(options: WorldOptions): Promise<World> {
     const world = new World(options);
+    await options.beforeStart?.(world);
     await world.runner.start();
     return world;
   }

@@ -137,7 +137,8 @@ function settle(
       return;
     }
     out.responses.push({ do: command.do, status, item, ...instance });
-    refuseHolding(command, item, known, out);
+    const isGone = status === syncStatus.objectNotFound && !isDelete;
+    refuseHolding(command, item, known ?? (isGone ? evident(item, state, out) : undefined), out);
     return;
   }
   if (isDelete) {
@@ -153,6 +154,7 @@ function settle(
     out.responses.push({ do: command.do, status, item, ...instance });
   }
   if (decision.merged || state?.removed) {
+    if (!known && state?.removed) evident(item, state, out);
     out.ops.push([item, 'stale', 0, '']);
     return;
   }
@@ -163,6 +165,13 @@ function settle(
   const isToSend = beganHolding && known !== undefined && isVague(known) && hash !== '';
   note(known ? 'change' : 'add', version, isToSend ? '' : hash);
   if (isToSend) out.ops.push([item, 'stale', 0, '']);
+}
+
+/** Who changes an item holds it, also where a restored log knows nothing of that: it must hear that the item is gone. */
+function evident(item: ItemId, state: ItemState | null, out: CommandsResult): Held {
+  const held: Held = { version: state?.version ?? 0, hash: '' };
+  out.ops.push([item, 'change', held.version, held.hash]);
+  return held;
 }
 
 /**
