@@ -120,7 +120,15 @@ async function fullDifference(deps: ChangesDeps, query: ChangesQuery, collector:
     if (now) held.set(item, now);
     else held.delete(item);
   }
-  const gone = [...held.keys()].filter((item) => !outline.has(item) && !query.own.has(item));
+  const unseen = [...held.keys()].filter((item) => !outline.has(item));
+  // What this exchange made may not be shown yet; what an earlier one made and is repeated here may be gone by now.
+  const made = await view.byItems(
+    tenant,
+    query.collection,
+    unseen.filter((item) => query.own.has(item)),
+  );
+  const removed = new Set(made.filter((row) => row.deleted && !isOutdated(query, row)).map((row) => row.item));
+  const gone = unseen.filter((item) => !query.own.has(item) || removed.has(item));
   const differing = [...outline.values()].filter((row) => {
     if (isOutdated(query, row)) return false;
     const known = held.get(row.item);

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ItemCommand } from '../../../domain/item/decide.ts';
 import type { Instant, ItemId } from '../../../domain/shared/ids.ts';
 import { freshDatabase } from '../../../test/postgres.ts';
 import { contact, fieldsOf } from '../../../test/world/examples.ts';
@@ -34,7 +35,10 @@ beforeEach(async () => {
   await phone.reset(contacts);
 });
 
-async function inOffice(item: string, company: string): Promise<void> {
+const inOffice = (item: string, company: string): Promise<void> =>
+  byOffice(item, { do: 'change', base: null, rule: 'clientWins', patch: { set: { company }, cleared: [] } });
+
+async function byOffice(item: string, command: ItemCommand): Promise<void> {
   const { account } = world.account(email);
   const result = await world.execute(email, {
     item: item as ItemId,
@@ -43,7 +47,7 @@ async function inOffice(item: string, company: string): Promise<void> {
     actor: { kind: 'office', account },
     at: new Date().toISOString() as Instant,
     owner: account,
-    command: { do: 'change', base: null, rule: 'clientWins', patch: { set: { company }, cleared: [] } },
+    command,
   });
   expect(result.decision.kind).toBe('accepted');
 }
@@ -86,6 +90,29 @@ describe('a process that dies in an exchange', () => {
     const again = await phone.sync(contacts, { commands: batch });
     expect(again.responses).toEqual(lost.responses);
     expect(held()).toHaveLength(2);
+  });
+});
+
+describe('an Add whose answer was lost', () => {
+  it.each([
+    ['the same', {}],
+    ['other', { bodyType: 2 as const }],
+  ])('and whose item was removed meanwhile is gone from the phone too, under %s options', async (_, options) => {
+    // What another device adds is told, so that the key stands for a look at the folder under the first options.
+    const other = new Phone(world, world.session(email, 'tablet'));
+    await other.reset(contacts);
+    await other.sync(contacts, { commands: [add('Fjord AS')] });
+    await world.settle(email);
+    await phone.pull(contacts);
+    const commands = [add('Hav AS')];
+    const { responses } = await phone.sync(contacts, { commands, lose: true });
+    await byOffice(responses[0]?.serverId as string, { do: 'remove', base: null, rule: 'clientWins' });
+    await world.settle(email);
+    const again = await phone.sync(contacts, { commands, ...options });
+    expect(again.responses).toMatchObject([{ status: 1, serverId: responses[0]?.serverId }]);
+    await phone.pull(contacts);
+    expect(companies()).toEqual(['Fjord AS']);
+    expect(phone.complaints).toEqual([]);
   });
 });
 
