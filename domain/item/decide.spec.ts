@@ -124,6 +124,16 @@ describe('change', () => {
       expect(result(theirs, decision).fields.company).toBe('Hav AS');
     });
 
+    it('is no conflict with what was put back since to what the device knew', () => {
+      const putBack = after(theirs, [changed('contact', { company: 'Fjord AS' })], office);
+      for (const command of [change({ set: { company: 'Fjell AS' } }, 0), remove(0)]) {
+        const decision = decide(putBack, command, phone);
+        expect(decision).toMatchObject({ merged: false });
+        expect(decision).not.toHaveProperty('conflict');
+        expect(verbs(decision)).toEqual([command.do === 'remove' ? 'Removed' : 'Changed']);
+      }
+    });
+
     it('is no conflict when both changed it to the same', () => {
       const decision = decide(theirs, change({ set: { company: 'Hav AS' } }, 0), phone);
       expect(decision).toEqual({ kind: 'accepted', events: [], merged: false });

@@ -227,7 +227,10 @@ export function applyPatch(fields: Fields, patch: Patch<Fields>): Fields {
   return result;
 }
 
-/** What others than the actor did after the base. The actor's own later change of a path makes it its own again. */
+/**
+ * What others than the actor did after the base. The actor's own later change of a path makes it its own again; what
+ * was put back since to what it was is as if nobody had touched it, so that an undo costs no one their change.
+ */
 function since(
   history: readonly PastEvent[],
   base: number | null,
@@ -237,9 +240,11 @@ function since(
   let removedByOthers = false;
   if (base === null) return { touched, removedByOthers };
   let state: ItemState | null = null;
+  let known: ItemState | null = null;
   for (const event of history) {
     const before: ItemState | null = state;
     state = evolve(state, event);
+    if (event.revision <= base) known = state;
     if (event.revision <= base || !state) continue;
     const own = sameActor(event.actor, actor);
     for (const path of pathsOf(difference(before?.fields ?? {}, state.fields))) {
@@ -248,6 +253,8 @@ function since(
     }
     if (parseItemType(event.type)?.verb === 'Removed') removedByOthers = !own;
   }
+  const differing = new Set(pathsOf(difference(known?.fields ?? {}, state?.fields ?? {})));
+  for (const path of touched) if (!differing.has(path)) touched.delete(path);
   return { touched, removedByOthers };
 }
 

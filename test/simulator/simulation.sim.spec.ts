@@ -15,6 +15,6 @@ it(`keeps every promise in ${seeds} seeded worlds`, { timeout: 600_000 }, async 
   }
   // A world in which something never happens promises nothing about it.
   if (seeds >= 100)
-    for (const what of [...Object.keys(weights), 'decided', 'rolledBack'])
+    for (const what of [...Object.keys(weights), 'decided', 'rolledBack', 'restored', 'undone', 'conflictsDecided'])
       expect(happened.get(what), what).toBeGreaterThan(0);
 });

@@ -44,6 +44,9 @@ export const weights = {
   resync: 0.3,
   backup: 0.3,
   rollBack: 0.2,
+  putRight: 0.3,
+  undo: 0.2,
+  decideConflicts: 0.2,
   restart: 0.15,
   upgrade: 0.05,
 };
@@ -120,6 +123,9 @@ class Simulation {
     if (what === 'rollBack') await this.#rollBack();
     if (what === 'decideHeld') this.#count('decided', await this.#support.decideHeld('some'));
     if (what === 'policy') this.#setPolicy();
+    if (what === 'putRight') this.#count('restored', Number(await this.#support.restore()));
+    if (what === 'undo') this.#count('undone', await this.#support.undo(phone.phone.session.device));
+    if (what === 'decideConflicts') this.#count('conflictsDecided', await this.#support.decideConflicts());
     if (usable.length === 0) return;
     const collection = random.pick(usable);
     if (what === 'write') phone.write(collection);

@@ -178,7 +178,9 @@ export class Phone {
       const held = folder.items.get(serverId);
       if (op === 'add' && held) this.complaints.push(`Add of ${serverId}, which is held`);
       if (op === 'change' && !held) this.complaints.push(`Change of ${serverId}, which is not held`);
-      if (op === 'change' && held && data && encodeTree(held).equals(encodeTree(data))) {
+      // What was refused is on the phone until it is told otherwise.
+      const isDoubtful = failed.has(serverId);
+      if (op === 'change' && held && data && !isDoubtful && encodeTree(held).equals(encodeTree(data))) {
         this.complaints.push(`Change of ${serverId} to what it is`);
       }
       if ((op === 'delete' || op === 'softDelete') && !held) this.complaints.push(`Delete of ${serverId}, not held`);
