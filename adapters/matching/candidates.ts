@@ -80,7 +80,9 @@ export class FolderCandidates {
   ): Promise<ReadonlyMap<ItemId, Traits>> {
     const name = nameOf(query);
     const known = this.#folders.get(name) ?? { position: 0 as Position, items: new Map() };
-    if (known.position === 0 || !(await isFollowed(known.position))) await this.#read(query, known);
+    // Asked first also where all is to be read: from then on it is known what moves.
+    const isCurrent = await isFollowed(known.position);
+    if (!isCurrent || known.position === 0) await this.#read(query, known);
     this.#folders.set(name, known);
     return known.items.size > folderItemsMax ? new Map() : known.items;
   }

@@ -93,6 +93,7 @@ async function shown(): Promise<Record<string, Fields>> {
 async function merged(): Promise<{ item: string; merge: string }> {
   await phone.pull(contacts);
   const [item] = (await bring(phone, kari)) as [string];
+  await world.settle(email);
   tablet.folder(contacts).key = (await tablet.sync(contacts, { key: '0' })).key;
   await bring(tablet, { ...kari, familyName: 'Hanssen', nickname: 'Kaja', jobTitle: 'Sjef' });
   expect(await shown()).toEqual({ [item]: { ...kari, nickname: 'Kaja', jobTitle: 'Sjef' } });

@@ -1,5 +1,5 @@
 /** What a phone brings that is here already, Add by Add. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ContactFields } from '../../../domain/contact/fields.ts';
 import type { Instant, ItemId } from '../../../domain/shared/ids.ts';
 import { itemStream } from '../../../domain/shared/streams.ts';
@@ -182,6 +182,30 @@ describe('two items stay two', () => {
   });
 });
 
+describe('what it costs', () => {
+  it('is one look at the folder when a phone begins to bring, and none while nobody else writes into it', async () => {
+    await here(kari);
+    await begin();
+    const { itemView, items } = world.engine;
+    const looks = [vi.spyOn(itemView, 'changedSince'), vi.spyOn(items, 'histories'), vi.spyOn(items, 'history')];
+    const counts = async (fields: ContactFields) => {
+      for (const look of looks) look.mockClear();
+      await phone.sync(contacts, { commands: [add(fields)], getChanges: false });
+      return looks.map((look) => look.mock.calls.length);
+    };
+    expect(await counts({ givenName: 'Ola', familyName: 'Berg' })).toEqual([1, 1, 0]);
+    for (const givenName of ['Per', 'Pål', 'Espen']) {
+      await world.settle(email);
+      expect(await counts({ givenName, familyName: 'Askeladd' })).toEqual([0, 0, 0]);
+    }
+    await here({ givenName: 'Siri', familyName: 'Lien' });
+    expect(await counts({ givenName: 'Siri', familyName: 'Lien' })).toEqual([1, 1, 0]);
+    nowMs += 86_400_000;
+    expect(await counts(kari)).toEqual([0, 0, 0]);
+    for (const look of looks) look.mockRestore();
+  });
+});
+
 describe('a phone that begins anew', () => {
   it('finds what it brought before, however often it begins', async () => {
     for (let round = 0; round < 3; round++) {
@@ -195,6 +219,33 @@ describe('a phone that begins anew', () => {
     const tablet = new Phone(world, world.session(email, 'tablet'));
     await tablet.pull(contacts);
     expect(shown(tablet)).toHaveLength(2);
+  });
+
+  it('and a second phone at the same time bring one of each', async () => {
+    const tablet = new Phone(world, world.session(email, 'tablet'));
+    const both = [phone, tablet];
+    for (const one of both) one.folder(contacts).key = (await one.sync(contacts, { key: '0' })).key;
+    const data = Array.from({ length: 10 }, (_, at) =>
+      applicationData('contact', {
+        fileAs: `Nr ${at}, Kari`,
+        givenName: 'Kari',
+        familyName: `Nr ${at}`,
+        mobilePhone: `900 11 2${at}0`,
+      }),
+    );
+    for (const few of [data.slice(0, 5), data.slice(5)]) {
+      await Promise.all(
+        both.map((one) =>
+          one.sync(contacts, {
+            commands: few.map((one_) => ({ do: 'add', clientId: one.nextClientId(), data: one_ })),
+          }),
+        ),
+      );
+    }
+    for (const one of both) await one.pull(contacts);
+    expect(shown(tablet)).toHaveLength(10);
+    expect(new Map(shown())).toEqual(new Map(shown(tablet)));
+    expect([...phone.complaints, ...tablet.complaints]).toEqual([]);
   });
 
   it('and a second phone with the same address book add nothing', async () => {

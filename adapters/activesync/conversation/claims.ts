@@ -13,13 +13,14 @@ import type { MergeEventData, Sign } from '../../../domain/matching/events.ts';
 import { fill } from '../../../domain/matching/fill.ts';
 import { match } from '../../../domain/matching/match.ts';
 import type { Traits } from '../../../domain/matching/traits.ts';
-import type { CommandId, ItemId, Position } from '../../../domain/shared/ids.ts';
+import type { CommandId, DeviceKey, ItemId, Position } from '../../../domain/shared/ids.ts';
 import type { Held } from '../../../domain/sync/state.ts';
 import type { RecordedEvent } from '../../event-log/event-store.port.ts';
 import { type ItemRequest, type ItemResult, pastEvents } from '../../items/item-commands.ts';
 import type { FolderQuery } from '../../matching/candidates.ts';
 import { itemsOf } from '../session.ts';
 import type { CommandPlan, CommandsDeps, CommandsInput, Planned } from './commands.ts';
+import type { ConversationId } from './store.ts';
 
 /** How long after it began with nothing a phone may still bring what it held before. */
 export const youngMs = 86_400_000;
@@ -44,7 +45,7 @@ export async function withClaims(
   const unclaimed = { planned, held: new Map<ItemId, Held>() };
   const { candidates } = deps;
   const adds = planned.filter(isAdd);
-  if (!candidates || adds.length === 0 || !isYoung(deps, input) || input.folder.owner !== undefined) return unclaimed;
+  if (!candidates || adds.length === 0 || !isBringing(deps, input)) return unclaimed;
 
   const query = queryOf(input);
   const there = await candidates.of(query, (position) => isOwnSince(deps, input, position));
@@ -60,6 +61,19 @@ export async function withClaims(
     return claim && isAdd(one) ? requestsFor(deps, one, claim, likening) : [one];
   });
   return { planned: claimed, held: found.held };
+}
+
+/** Whether the request adds to a folder of its person that the device began with not long ago. */
+export function isBringing(deps: Pick<CommandsDeps, 'candidates' | 'now'>, input: CommandsInput): boolean {
+  const { folder, commands, conversation } = input;
+  const began = conversation.state?.began;
+  if (!deps.candidates || began === undefined || folder.owner !== undefined) return false;
+  return commands.some((one) => one.do === 'add') && Date.parse(deps.now()) - Date.parse(began) < youngMs;
+}
+
+/** The turns of those who bring something to a folder, beside the turns of their conversations. */
+export function bringingTo({ id, folder }: CommandsInput): ConversationId {
+  return { ...id, device: 'bringing' as DeviceKey, collection: itemsOf(folder) };
 }
 
 /** A claim that was stored before may have been edited on the phone since: it must be carried out, not only prepared. */
@@ -83,11 +97,6 @@ export function laterEdit(fields: Fields, revision: number): (history: readonly 
 function isAdd(one: Planned): one is Add {
   const command = one.request?.command;
   return typeof command === 'object' && command.do === 'add';
-}
-
-function isYoung(deps: CommandsDeps, { conversation }: CommandsInput): boolean {
-  const began = conversation.state?.began;
-  return began !== undefined && Date.parse(deps.now()) - Date.parse(began) < youngMs;
 }
 
 function queryOf({ id, folder, session }: CommandsInput): FolderQuery {

@@ -12,7 +12,7 @@ import { ItemContended, type ItemResult } from '../../items/item-commands.ts';
 import { conversationOf, itemsOf, type Session } from '../session.ts';
 import { syncStatus } from '../status.ts';
 import { answer, type Turn } from './answer.ts';
-import { repeatsClaim } from './claims.ts';
+import { bringingTo, isBringing, repeatsClaim } from './claims.ts';
 import type { CommandsInput, CommandsResult } from './commands.ts';
 import { itemFilter } from './filter.ts';
 import { holdBack, lossesOf } from './hold-back.ts';
@@ -132,6 +132,18 @@ async function goOn(
   };
   const filter = itemFilter(folder.kind, options.filterType, Date.parse(deps.now()));
   const turn: Turn = { session, request, input, filter, isTakenUp: begun.isNewEpoch };
+  if (!isBringing(deps, input)) return await carryOut(deps, turn);
+  // Two phones of one person may bring the same at once: the one must see what the other brought.
+  return await deps.conversations.exclusively(bringingTo(input), async () => {
+    await deps.conversations.caughtUp(id);
+    return await carryOut(deps, turn);
+  });
+}
+
+/** Null when a stream moved on: nothing was told then. */
+async function carryOut(deps: ExchangeDeps, turn: Turn): Promise<ExchangeResult | null> {
+  const { input } = turn;
+  const { id } = input;
   const asked = await planCommands(deps, input);
   // Normally the commands' events and the answer's are one append. Where that cannot be, the commands come first.
   const { plan, prepared } = await holdBack(deps, input, asked, await deps.items.prepare(id.tenant, asked.requests));

@@ -13,9 +13,8 @@ interface FirstSyncView {
 
 function saidOf({ itemsHere, brought, merged }: FirstSyncView): string {
   if (brought === 0)
-    return itemsHere === 0 ? 'nothing was here, and nothing came' : 'it brought nothing: nothing of it to protect here';
-  const were = merged === 0 ? 'none of them was here' : `${merged} of them were here and were merged`;
-  return `it brought ${brought}; ${were}`;
+    return itemsHere === 0 ? 'nothing was here, and nothing came' : 'it brought nothing: nothing to protect here';
+  return merged === 0 ? 'none of it was here' : `${merged} of it were here, and are one item each`;
 }
 
 const columns: readonly Column<FirstSyncView>[] = [

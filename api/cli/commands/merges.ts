@@ -36,17 +36,20 @@ const sureness: Readonly<Record<string, string>> = {
 };
 const named = ({ title, inOffice, since }: SuspectView): string =>
   `${title} (${inOffice ? 'in the office, ' : ''}${since.slice(0, 10)})`;
+const pairOf = (pair: string): string[] => pair.split(':');
 
 const columns: readonly Column<PairView>[] = [
-  { name: 'pair', value: ({ pair }) => pair },
+  // Two ids in one cell would be cut.
+  { name: 'kept', value: ({ pair }) => pairOf(pair)[0] ?? '' },
+  { name: 'other', value: ({ pair }) => pairOf(pair)[1] ?? '' },
   { name: 'folder', value: ({ folder }) => folder },
   {
     name: 'how sure',
     value: ({ sure, isUnmerged }) => `${sureness[sure] ?? sure}${isUnmerged ? ', unmerged before' : ''}`,
   },
   { name: 'because of', value: ({ matchedBy }) => matchedBy.join(', ') },
-  { name: 'stays', value: ({ keep }) => named(keep) },
-  { name: 'goes', value: ({ other }) => named(other) },
+  { name: 'what stays', value: ({ keep }) => named(keep) },
+  { name: 'what goes', value: ({ other }) => named(other) },
 ];
 
 const person = (email: string) => `/accounts/${encodeURIComponent(email)}`;
@@ -59,18 +62,18 @@ function parted(text: string, like: string): [string, string] {
 }
 
 async function merge(admin: AdminClient, email: string, pair: string, reason: unknown): Promise<MergedView> {
-  const [keep, other] = parted(pair, '<kept>:<other>, as duplicates lists pairs');
+  const [keep, other] = parted(pair, '<kept>:<other>, two items as duplicates lists them');
   return await admin.post<MergedView>(`${person(email)}/duplicates/merge`, { keep, other, reason });
 }
 
 export const duplicatesCommand: CliCommand = {
   name: 'duplicates',
-  usage: '<person> [--folder <name>] [--merge <pair> | --merge-all] [--json | --csv]',
+  usage: '<person> [--folder <name>] [--merge <kept>:<other> | --merge-all] [--json | --csv]',
   summary: 'Lists items that are perhaps the same, with why and how sure; merges them on request',
   details: [
-    '  --folder <name>  one folder, by its name or CollectionId',
-    '  --merge <pair>   make one item of the two: what only the second says is taken over, and it is removed',
-    '  --merge-all      all pairs but those that are only perhaps the same, or were taken apart before',
+    '  --folder <name>         one folder, by its name or CollectionId',
+    '  --merge <kept>:<other>  make one item of the two: what only the other says is taken over, and it is removed',
+    '  --merge-all             all pairs but those that are only perhaps the same, or were taken apart before',
     reasonHelp,
     ...formatHelp,
     '',
@@ -115,7 +118,7 @@ export const duplicatesCommand: CliCommand = {
       merged.push(one);
       if (merged.length % 50 === 0) remark(`${merged.length} of ${sure.length} …`);
     }
-    printRows(print, merged, columns, format, 'no duplicates');
+    printRows(print, merged, columns, format, 'nothing to merge');
     remark(`${merged.length} pairs merged.`);
     if (merged.length < sure.length) remark('Some were in several pairs: look again.');
     return 0;
