@@ -104,7 +104,8 @@ export const syncMoved = z.object({
 /**
  * The device asked for more deletions than it may (see held-back.ts): these are not carried out until a person says so.
  * `of` is what the folder held before, `withinMinutes` the time that counted. `base` is the revision that the device
- * knew, null when it knew none; `seen` is the item's version then. A `change` is one that empties the item: its `patch`.
+ * knew, null when it knew none; `seen` is the item's version then. A `change` is one that empties the item: its
+ * `patch` clears fields and holds no word that anybody wrote.
  */
 export const commandsHeld = z.object({
   batch: z.string(),

@@ -29,9 +29,6 @@ export interface Allowed {
   readonly prepared: Prepared;
 }
 
-/** A patch of this much text empties nothing, whatever it clears. */
-const patchCharactersMax = 16_000;
-
 /** The plan without what is held back, or as it was. */
 export async function holdBack(
   deps: CommandsDeps,
@@ -115,8 +112,7 @@ function lossIn({ decision, state }: ItemResult): Pick<Loss, 'what' | 'patch'> |
     if (verb === 'Removed') return { what: 'delete' };
     if (verb !== 'Changed' || !state) continue;
     const { set, cleared } = event.data as Delta;
-    if (!blanks({ set, cleared }, state.fields)) continue;
-    if (JSON.stringify(set).length <= patchCharactersMax) return { what: 'change', patch: { set, cleared } };
+    if (blanks({ set, cleared }, state.fields)) return { what: 'change', patch: { set, cleared } };
   }
   return undefined;
 }
