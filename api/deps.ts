@@ -3,6 +3,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import type { Logger } from '../adapters/log/logger.ts';
+import type { Actor } from '../domain/shared/event.ts';
 import type { DeviceKey } from '../domain/shared/ids.ts';
 import type { Accounts } from './services/accounts.ts';
 import type { Devices } from './services/devices.ts';
@@ -22,7 +23,7 @@ export interface OfficeAdministration {
   /** Waits until the person's write-back queue is empty; answers with what is left. */
   writeback(person: Person): Promise<Record<string, unknown>>;
   /** What suspended crawls miss is really gone. Answers with how many crawls that released. */
-  confirmShrink(person: Person): Promise<Record<string, unknown>>;
+  confirmShrink(person: Person, actor: Actor): Promise<Record<string, unknown>>;
 }
 
 export interface AppDeps {

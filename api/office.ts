@@ -107,8 +107,8 @@ export function startOffice(options: OfficeOptions): Office {
         writeback: status.writeback,
       };
     },
-    async confirmShrink({ tenant, account }) {
-      return { confirmed: await reachable(sync.crawl.confirmShrink(tenant, account.id)) };
+    async confirmShrink({ tenant, account }, actor) {
+      return { confirmed: await reachable(sync.crawl.confirmShrink(tenant, account.id, actor)) };
     },
     async stop() {
       connected.unsubscribe();

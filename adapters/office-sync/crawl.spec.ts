@@ -109,7 +109,7 @@ describe('a crawl', () => {
 
     for (const id of ids.slice(0, 8)) rig.office.screenDelete(kari.email, 'contact', id);
     expect(await rig.crawl(kari)).toMatchObject({ suspended: 1 });
-    expect(await rig.sync.crawl.confirmShrink(tenant, kari.account)).toBe(1);
+    expect(await rig.sync.crawl.confirmShrink(tenant, kari.account, { kind: 'admin' })).toBe(1);
     expect(await rig.crawl(kari)).toMatchObject({ suspended: 0, removed: 0 });
     expect(await rig.crawl(kari)).toMatchObject({ suspended: 0, removed: 8 });
     expect((await rig.shown(kari.account, 'contact')).size).toBe(4);

@@ -8,6 +8,7 @@ import type { NewFolder } from '../../domain/folder/decide.ts';
 import { type CrawlCommand, type CrawlState, crawlDecider, healthy } from '../../domain/office/crawl-state.ts';
 import { crawlStream } from '../../domain/office/events.ts';
 import { observe } from '../../domain/office/observe.ts';
+import type { Actor, EventMeta } from '../../domain/shared/event.ts';
 import type { AccountId, CollectionId, TenantId } from '../../domain/shared/ids.ts';
 import { accountSubject } from '../../domain/shared/streams.ts';
 import type { OfficeBaselineReader } from '../../projections/office-baseline/read.ts';
@@ -100,10 +101,12 @@ export class Crawl {
     });
   }
 
-  /** A person says that what is missing is really gone. How many collections that released. */
-  async confirmShrink(tenant: TenantId, account: AccountId): Promise<number> {
+  /** The actor says that what is missing is really gone. How many collections that released. */
+  async confirmShrink(tenant: TenantId, account: AccountId, actor: Actor): Promise<number> {
     const suspended = (await this.suspensions(tenant, account)).filter(({ state }) => state.kind === 'suspended');
-    for (const { collection, owner } of suspended) await this.#crawlEvent(tenant, collection, owner, { do: 'confirm' });
+    const by = { actor, cause: { command: 'confirm-shrink' } };
+    for (const { collection, owner } of suspended)
+      await this.#crawlEvent(tenant, collection, owner, { do: 'confirm' }, by);
     return suspended.length;
   }
 
@@ -159,19 +162,20 @@ export class Crawl {
     return foldPage(crawlDecider, (await this.#deps.store.load(tenant, crawlStream(home))).events);
   }
 
-  async #crawlEvent(tenant: TenantId, home: CollectionId, owner: AccountId, command: CrawlCommand): Promise<void> {
+  async #crawlEvent(
+    tenant: TenantId,
+    home: CollectionId,
+    owner: AccountId,
+    command: CrawlCommand,
+    by: Pick<EventMeta, 'actor' | 'cause'> = { actor: { kind: 'system' }, cause: crawling },
+  ): Promise<void> {
     const subject = accountSubject(owner);
     await runCommand(
       this.#deps.store,
       crawlDecider,
       { tenant, stream: crawlStream(home), subject, owner: subject },
       command,
-      {
-        at: this.#deps.now(),
-        actor: { kind: 'system' },
-        commandId: commandIdFrom(['crawl', this.#deps.nonce()]),
-        cause: crawling,
-      },
+      { at: this.#deps.now(), commandId: commandIdFrom(['crawl', this.#deps.nonce()]), ...by },
     );
   }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { EventMeta } from '../../domain/shared/event.ts';
 import type { ItemId } from '../../domain/shared/ids.ts';
 import { type FreshDatabase, freshDatabase } from '../../test/postgres.ts';
 import type { FakeOfficeCall, FakeOfficeFault, MayFault } from '../office/memory.ts';
@@ -60,6 +61,28 @@ describe('what a phone changes', () => {
     expect(inOffice()).toEqual([]);
     expect(await rig.crawl(kari)).toMatchObject({ removed: 0 });
     expect(rig.office.calls).toMatchObject({ create: 1, update: 1, delete: 1 });
+  });
+
+  it('is told in its history by which way it came: from the phone, to the office, from the office', async () => {
+    await begin();
+    const { item, id } = await known();
+    await rig.changeOnPhone(kari, 'contact', item, { mobilePhone: '2' });
+    await rig.writeBack();
+    rig.office.screenUpdate(kari.email, 'contact', id, { company: 'Other' });
+    await rig.crawl(kari);
+    const ways = (events: readonly { readonly type: string; readonly meta: EventMeta }[]) =>
+      events.map(({ type, meta }) => [type, meta.actor.kind, meta.cause?.command]);
+    expect(ways(await rig.history('contact', item))).toEqual([
+      ['ContactAdded', 'office', 'crawl'],
+      ['ContactChanged', 'device', undefined],
+      ['ContactChanged', 'office', 'crawl'],
+    ]);
+    expect(ways(await rig.link(item))).toEqual([
+      ['OfficeObserved', 'office', 'crawl'],
+      ['WriteBackAttempted', 'system', 'writeback'],
+      ['WriteBackConfirmed', 'system', 'writeback'],
+      ['OfficeObserved', 'office', 'crawl'],
+    ]);
   });
 
   it('that the office cannot hold stays here and survives what the office changes', async () => {

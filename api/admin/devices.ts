@@ -2,10 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { deviceKeyFrom } from '../../adapters/ids.ts';
+import { deviceStream } from '../../domain/account/stream.ts';
 import type { DeviceCommand } from '../../domain/device/decide.ts';
+import type { DeviceKey } from '../../domain/shared/ids.ts';
 import type { AppDeps } from '../deps.ts';
 import { fail } from '../errors.ts';
 import type { PairedDevice } from '../services/devices.ts';
+import type { Person } from '../services/directory.ts';
 import { personOr404 } from './accounts.ts';
 import { actingAdmin } from './acting.ts';
 import { accountParams, deviceParams, deviceView, errorBody } from './schemas.ts';
@@ -31,6 +34,19 @@ function viewOf({ key, pairedAt, device }: PairedDevice, all: readonly PairedDev
 
 const unknownDevice = (reply: FastifyReply, deviceId: string) =>
   fail(reply, 404, 'unknown_device', `The account has no device ${deviceId}; GET …/devices lists those it has.`);
+
+/** The device of the person, also one that was removed since; or an answer that there never was one. */
+export async function deviceEverOr404(
+  { store }: Pick<AppDeps, 'store'>,
+  { tenant, account }: Person,
+  deviceId: string,
+  reply: FastifyReply,
+): Promise<DeviceKey | undefined> {
+  const key = deviceKeyFrom(account.id, deviceId);
+  if ((await store.load(tenant, deviceStream(key))).events.length > 0) return key;
+  fail(reply, 404, 'unknown_device', `${account.email} has no device ${deviceId}, and had none.`);
+  return undefined;
+}
 
 const errors = { 400: errorBody, 401: errorBody, 404: errorBody, 501: errorBody };
 const tags = ['devices'];

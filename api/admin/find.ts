@@ -2,8 +2,6 @@
 import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { deviceKeyFrom } from '../../adapters/ids.ts';
-import { deviceStream } from '../../domain/account/stream.ts';
 import { itemKinds } from '../../domain/item/fields.ts';
 import type { CollectionId, DeviceKey, Position, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
 import type { ItemEventFilter } from '../../projections/item-log/read.ts';
@@ -12,6 +10,7 @@ import { fail } from '../errors.ts';
 import type { Person } from '../services/directory.ts';
 import type { FoundRow, SearchStep } from '../services/searches.ts';
 import { personOr404 } from './accounts.ts';
+import { deviceEverOr404 } from './devices.ts';
 import { instantOf, momentText } from './moments.ts';
 import { email, errorBody, plainText, positionText } from './schemas.ts';
 import { sendCsv, sendLines, wantedOf } from './streaming.ts';
@@ -209,11 +208,7 @@ async function deviceOf(
     fail(reply, 400, 'invalid_request', 'Name the person whose device it is.');
     return undefined;
   }
-  const key = deviceKeyFrom(person.account.id, deviceId);
-  // Also one that was removed since.
-  if ((await deps.store.load(person.tenant, deviceStream(key))).events.length > 0) return key;
-  fail(reply, 404, 'unknown_device', `${person.account.email} has no device ${deviceId}, and had none.`);
-  return undefined;
+  return await deviceEverOr404(deps, person, deviceId, reply);
 }
 
 async function folderOf(

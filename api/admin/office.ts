@@ -6,6 +6,7 @@ import type { AppDeps, OfficeAdministration } from '../deps.ts';
 import { fail } from '../errors.ts';
 import type { Person } from '../services/directory.ts';
 import { personOr404 } from './accounts.ts';
+import { actingAdmin } from './acting.ts';
 import { accountParams, errorBody } from './schemas.ts';
 
 const answers = {
@@ -52,12 +53,12 @@ export const officeRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
       method,
       url: `/accounts/:email/${path}`,
       schema: { tags: ['office'], summary, params: accountParams, response: answers },
-      handler: async ({ params }, reply) => {
-        const person = await connected(params.email, reply);
+      handler: async (request, reply) => {
+        const person = await connected(request.params.email, reply);
         if (!person) return reply;
         const work = deps.office?.[name];
         if (!work) return fail(reply, 501, 'not_available', 'This process does not speak to an office.');
-        return work(person);
+        return work(person, actingAdmin(request));
       },
     });
   }

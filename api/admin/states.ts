@@ -2,8 +2,6 @@
 import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { deviceKeyFrom } from '../../adapters/ids.ts';
-import { deviceStream } from '../../domain/account/stream.ts';
 import type { Folder } from '../../domain/folder/state.ts';
 import { titleOf } from '../../domain/item/title.ts';
 import type { DeviceKey, ItemId, Position, TimeZoneName } from '../../domain/shared/ids.ts';
@@ -12,6 +10,7 @@ import { fail } from '../errors.ts';
 import type { Person } from '../services/directory.ts';
 import type { Moment, Past } from '../services/past.ts';
 import { personOr404 } from './accounts.ts';
+import { deviceEverOr404 } from './devices.ts';
 import { itemParams } from './items.ts';
 import { atOf, atText } from './moments.ts';
 import { accountParams, deviceParams, errorBody, plainText } from './schemas.ts';
@@ -266,9 +265,6 @@ async function deviceThen(
 ): Promise<(Asked & { readonly device: DeviceKey }) | undefined> {
   const asked = await personThen(deps, email, text, reply);
   if (!asked) return undefined;
-  const { person } = asked;
-  const device = deviceKeyFrom(person.account.id, deviceId);
-  if ((await deps.store.load(person.tenant, deviceStream(device))).events.length > 0) return { ...asked, device };
-  fail(reply, 404, 'unknown_device', `${email} has no device ${deviceId}, and had none.`);
-  return undefined;
+  const device = await deviceEverOr404(deps, asked.person, deviceId, reply);
+  return device && { ...asked, device };
 }

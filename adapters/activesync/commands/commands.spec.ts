@@ -426,6 +426,28 @@ describe('ItemOperations', () => {
   });
 });
 
+describe('the history of what these commands did', () => {
+  it('names the command', async () => {
+    const { phone, person } = await somebody();
+    const a = phone();
+    const contacts = (await a.folders()).get('Contacts') as string;
+    const { id } = await createFolder(a, 'Customers');
+    await a.sync(id, '0');
+    const { items } = await addContacts(a, contacts, (await a.sync(contacts, '0')).key, ['A', 'B']);
+    const [moved, emptied] = items as [string, string];
+    await moveItems(a, [move(moved, contacts, id)]);
+    const emptying = el(ItemOperations.EmptyFolderContents, [el(AirSync.CollectionId, contacts)]);
+    await a.send('ItemOperations', el(ItemOperations.ItemOperations, [emptying]));
+    await folderCommand(a, 'FolderDelete', { ServerId: id });
+    const ways = async (item: string) =>
+      (await server.engine.items.history(person.tenant, 'contact', item as never)).map(
+        ({ meta }) => meta.cause?.command,
+      );
+    expect(await ways(moved)).toEqual(['Sync Add', 'MoveItems', 'FolderDelete']);
+    expect(await ways(emptied)).toEqual(['Sync Add', 'ItemOperations EmptyFolderContents']);
+  });
+});
+
 describe('Settings and Search', () => {
   it('gives the person’s addresses in the shape of the version', async () => {
     const { phone, email } = await somebody({ aliases: ['knx@commands.example'] });
