@@ -11,6 +11,7 @@ import { countingPool } from '../../test/world/counting-pool.ts';
 import { PageWrites } from '../runner/page.ts';
 import type { AnyDatabase, Projection } from '../runner/projection.ts';
 import { writeBackIntents } from './project.ts';
+import { WriteBackQueue } from './read.ts';
 
 let db: Kysely<AnyDatabase>;
 let sent: string[];
@@ -108,6 +109,23 @@ describe('intents for the office', () => {
     expect(await page(other, added(ola, 'f'))).toBe(2);
     expect(await page(one, added(kari, 'g'))).toBe(2);
     expect((await intents()).length).toBe(2);
+  });
+
+  it('that the office refused are counted by its reason, for all or for one person', async () => {
+    const queue = new WriteBackQueue(db);
+    await page(one, office(kari, 'OfficeConnected'), office(ola, 'OfficeConnected'));
+    await page(one, added(kari, 'a'), added(kari, 'b'), added(ola, 'c'), added(ola, 'd'), added(ola, 'e'));
+    const refuse = (item: string, reason: string, account: AccountId) =>
+      queue.settle(tenant, item as ItemId, 0, 'refused', reason, account);
+    await refuse('a', 'title too long', kari);
+    await refuse('c', 'title too long', ola);
+    await refuse('d', 'recordNotFound', ola);
+    await queue.settle(tenant, 'e' as ItemId, 0, 'done', null, ola);
+    expect(await queue.refusals({ tenant })).toEqual([
+      { tenant, reason: 'title too long', times: 2, accounts: 2, first: 3, last: 5, item: 'c' },
+      { tenant, reason: 'recordNotFound', times: 1, accounts: 1, first: 6, last: 6, item: 'd' },
+    ]);
+    expect(await queue.refusals({ tenant, account: kari })).toMatchObject([{ times: 1, item: 'a' }]);
   });
 
   it('are not taken for known from a page that was given up', async () => {
