@@ -134,9 +134,10 @@ export interface WithheldItem {
   readonly exchange: ExchangeId;
 }
 
-/** Exchanges that had nothing to say, of one device, command and hour. */
+/** Exchanges of one device and hour that are counted only: those that had nothing to say. */
 export interface QuietHour {
   readonly device: DeviceKey;
+  /** With `, turned away` while the device is slowed down, `, beyond its share` when it had enough of the hour. */
   readonly command: string;
   readonly firstAt: string;
   readonly lastAt: string;

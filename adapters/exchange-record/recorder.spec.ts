@@ -175,7 +175,7 @@ describe('the recorder', () => {
     expect(all.filter(({ device }) => device === 'phone')).toHaveLength(3_000);
     expect(all.filter(({ device, hasBody }) => device === 'phone' && hasBody)).toHaveLength(60);
     expect(all.filter(({ device, hasBody }) => device === 'other' && hasBody)).toHaveLength(1);
-    expect(quiet).toMatchObject([{ device: 'phone', times: 100 }]);
+    expect(quiet).toMatchObject([{ device: 'phone', command: 'Sync, beyond its share', times: 100 }]);
     clock.advance(3_600_000);
     answer('Sync', failure);
     expect((await exchanges()).at(-1)).toMatchObject({ device: 'phone', hasBody: true });
@@ -192,7 +192,7 @@ describe('the recorder', () => {
       [['looping'], ['looping.stuckKey'], true],
       [['storm'], ['storm'], true],
     ]);
-    expect(quiet).toMatchObject([{ command: 'Sync', times: 9 }]);
+    expect(quiet).toMatchObject([{ command: 'Sync, turned away', times: 9 }]);
   });
 
   it('writes what waits when it stops, and does not wait for a database that does not answer', async () => {

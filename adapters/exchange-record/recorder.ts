@@ -154,7 +154,8 @@ export class ExchangeRecorder implements ExchangeSink {
     const limits = isWatched ? watchedLimits : ordinaryLimits;
     const isOnlyCounted = !isWatched && brake === undefined && isQuiet(trace, answer);
     if (isOnlyCounted || !this.#allowances.row(device, nowMs, limits)) {
-      if (!this.#quiet.count(session, trace.command, nowMs)) this.#uncounted++;
+      const beside = trace.isBraked ? ', turned away' : isOnlyCounted ? '' : ', beyond its share';
+      if (!this.#quiet.count(session, trace.command + beside, nowMs)) this.#uncounted++;
       return;
     }
     const durationMs = Math.max(0, nowMs - trace.startedMs);

@@ -152,6 +152,7 @@ function quietLines(hours: readonly QuietHour[]): string[] {
       .map(({ lastAt }) => lastAt)
       .toSorted()
       .at(-1);
-    return `and ${times} ${command} that had nothing to say, the last at ${last}`;
+    const said = command.includes(',') ? command : `${command} that had nothing to say`;
+    return `and ${times} ${said}, the last at ${last}`;
   });
 }
