@@ -18,6 +18,7 @@ import type { EventLog } from '../adapters/event-log/port.ts';
 import { streamEnds } from '../adapters/event-log/postgres/stream-ends.ts';
 import type { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
 import type { ExchangeStore } from '../adapters/exchange-record/store.port.ts';
+import { type ExportedPerson, type ExportLine, exportPerson } from '../adapters/export/person-export.ts';
 import { ItemFinder } from '../adapters/history/find.ts';
 import { ItemHistories } from '../adapters/history/item-history.ts';
 import { commandIdFrom } from '../adapters/ids.ts';
@@ -109,6 +110,8 @@ export interface Support {
   readonly firstSyncs: FirstSyncs;
   readonly proof?: LogProof;
   readonly erasures?: Erasures;
+  /** Everything known of a person, a line each. */
+  readonly personExport?: (person: ExportedPerson) => AsyncIterable<ExportLine>;
 }
 
 export function buildSupport(options: SupportOptions): Support {
@@ -154,6 +157,8 @@ export function buildSupport(options: SupportOptions): Support {
       ? {
           proof: new LogProof({ log, keys, ...anchoring, streamEnds: (tenant) => streamEnds(pool, tenant) }),
           erasures: buildErasures(options, itemLog),
+          personExport: (person) =>
+            exportPerson({ store, itemLog, traces: new Traces(pool), exchanges: options.exchanges, now }, person),
         }
       : {}),
   };

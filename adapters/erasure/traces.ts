@@ -5,6 +5,13 @@
 import type pg from 'pg';
 import type { AccountId, CollectionId, DeviceKey, ItemId, SubjectId, TenantId } from '../../domain/shared/ids.ts';
 
+export interface Share {
+  readonly tenant: TenantId;
+  readonly account: AccountId;
+  readonly collection: CollectionId;
+  readonly source: CollectionId | null;
+}
+
 export class Traces {
   readonly #pool: pg.Pool;
 
@@ -63,10 +70,10 @@ export class Traces {
     return { open, refused: last?.outcome === 'refused' ? (last.reason ?? 'refused') : null };
   }
 
-  /** Whose folders show one of the account's own. */
-  async sharesOf(account: AccountId): Promise<{ tenant: TenantId; account: AccountId; collection: CollectionId }[]> {
-    const { rows } = await this.#pool.query<{ tenant: TenantId; account: AccountId; collection: CollectionId }>(
-      `select tenant, account, collection from folder_view
+  /** Whose folders show one of the account's own, and which. */
+  async sharesOf(account: AccountId): Promise<Share[]> {
+    const { rows } = await this.#pool.query<Share>(
+      `select tenant, account, collection, source from folder_view
         where account <> $1 and (owner = $1 or source in (select collection from folder_view where account = $1))`,
       [account],
     );

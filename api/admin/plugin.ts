@@ -19,6 +19,7 @@ import { heldRoutes } from './held.ts';
 import { itemRoutes } from './items.ts';
 import { mergeRoutes } from './merges.ts';
 import { officeRoutes } from './office.ts';
+import { personExportRoutes } from './person-export.ts';
 import { proofRoutes } from './proof.ts';
 import { readModelRoutes } from './read-models.ts';
 import { restoringRoutes } from './restoring.ts';
@@ -79,4 +80,5 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(readModelRoutes, { deps });
   await app.register(proofRoutes, { deps });
   await app.register(erasureRoutes, { deps });
+  await app.register(personExportRoutes, { deps });
 };

@@ -8,7 +8,7 @@ import { runningEmbeddedPostgres } from '../../adapters/postgres/embedded.ts';
 import { createPool, type Pool } from '../../adapters/postgres/pool.ts';
 import { dumpOf, wordsIn } from '../dump.ts';
 import { EasClient } from '../eas-client/client.ts';
-import { newItem } from '../eas-client/fields.ts';
+import { changedItem, newItem } from '../eas-client/fields.ts';
 import { Phone } from '../eas-client/phone.ts';
 import { newState, type PimKind } from '../eas-client/state.ts';
 import { Transport } from '../eas-client/transport.ts';
@@ -149,6 +149,60 @@ async function erase(body: object): Promise<{ status: number; body: unknown }> {
   const response = await fetch(`${server.url}/admin/erasures`, { method: 'POST', headers, body: JSON.stringify(body) });
   return { status: response.status, body: await response.json() };
 }
+
+describe('a copy of a person', { timeout: 120_000 }, () => {
+  it('holds all there is of them, readable, and nothing of others or of passwords', async () => {
+    const [phone, other] = [aPhone('kari@demo.example', 'COPY1'), aPhone('ola@demo.example', 'COPY2')];
+    await phone.setUp();
+    await other.setUp();
+    await phone.sync();
+    await other.sync();
+    const item = await add(phone, 'note', ['title=Kornkråke', `body=${longText}`]);
+    const context = { version: 141, zone: 'Europe/Oslo', nowMs: Date.now(), uid: 'x' } as const;
+    const notes = phone.folders('note')[0]!;
+    const data = changedItem('note', phone.folder(notes).items.get(item)!, ['title=Kaie'], context);
+    await phone.send(notes, [{ do: 'change', serverId: item, data }]);
+    // Ola's calendar is shown to Kari.
+    await add(other, 'appointment', ['Subject=Nattravn', 'start=2026-12-01T10:00', 'end=2026-12-01T11:00']);
+    await phone.sync();
+    expect(JSON.stringify([...phone.state.collections.values()].map(({ items }) => [...items.values()]))).toContain(
+      'Nattravn',
+    );
+
+    const folder = path.join(directory, 'kari');
+    const exported = await mobilesync('export', '--person', 'kari@demo.example', folder);
+    expect(exported).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^\d+ items and all else/) });
+    const text = new Map<string, string>();
+    for (const name of await readdir(folder)) text.set(name, await readFile(path.join(folder, name), 'utf8'));
+    expect([...text.keys()]).toEqual(
+      expect.arrayContaining(['account.ndjson', 'device.ndjson', 'folder.ndjson', 'index.txt', 'item.ndjson']),
+    );
+    expect(text.get('index.txt')).toMatch(/^item\.ndjson +\d+ {2}contacts, appointments/m);
+    const items = text
+      .get('item.ndjson')!
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const note = items.find((one) => one.item === item);
+    expect(note).toMatchObject({ class: 'note', isRemoved: false, fields: { body: { content: longText } } });
+    expect(note.history.map(({ type }: { type: string }) => type)).toEqual(['NoteAdded', 'NoteChanged']);
+    expect(JSON.stringify(note.history)).toContain('Kornkråke');
+    expect(text.get('device.ndjson')).toContain('COPY1');
+    for (const [name, content] of text) {
+      const others = ['Nattravn', '$argon2', 'COPY2', ...(name === 'item.ndjson' ? [] : ['Ola Nordmann'])];
+      expect([name, wordsIn(Buffer.from(content), others)]).toEqual([name, []]);
+    }
+    const single = path.join(directory, 'kari.ndjson');
+    expect(await mobilesync('export', '--person', 'kari@demo.example', single)).toMatchObject({ code: 0 });
+    const lines = (await readFile(single, 'utf8'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.at(-1)).toMatchObject({ kind: 'done', counts: { person: 1, account: 1 } });
+    expect(lines.filter(({ kind }) => kind === 'item')).toHaveLength(items.length);
+    expect((await mobilesync('export', '--person', 'nobody@demo.example', `${single}2.ndjson`)).code).toBe(1);
+  });
+});
 
 describe('an erased person', { timeout: 120_000 }, () => {
   it('is gone with all there was; others, the log and a rebuild do not suffer from it', async () => {

@@ -6,6 +6,7 @@ import { conflictsCommand, conflictsReplayCommand, decideCommand } from './confl
 import { conversationCommand, devicesCommand, resyncCommand } from './conversations.ts';
 import { eraseCommand, erasuresCommand } from './erase.ts';
 import { exchangeCommand, exchangesCommand } from './exchanges.ts';
+import { exportCommand } from './export.ts';
 import { failuresCommand } from './failures.ts';
 import { findCommand } from './find.ts';
 import { firstSyncsCommand } from './first-syncs.ts';
@@ -47,6 +48,7 @@ export const commands: readonly CliCommand[] = [
   watchCommand,
   verifyCommand,
   anchorCommand,
+  exportCommand,
   eraseCommand,
   erasuresCommand,
   backupCommand,
