@@ -9,7 +9,9 @@ it(`keeps every promise in ${seeds} seeded worlds`, { timeout: 600_000 }, async 
   const { pool } = await freshDatabase();
   const happened = new Map<string, number>();
   for (let seed = first; seed < first + seeds; seed++) {
-    const { wrong, happened: here } = await simulate(pool, seed);
+    const { wrong, happened: here } = await simulate(pool, seed).catch((error: unknown) => {
+      throw new Error(`seed ${seed} ended before its time`, { cause: error });
+    });
     for (const [what, times] of here) happened.set(what, (happened.get(what) ?? 0) + times);
     expect(wrong, `seed ${seed}; repeat it with: npm run sim -- --seed ${seed}`).toEqual([]);
   }

@@ -152,8 +152,11 @@ class Simulation {
   }
 
   #backUp(): void {
+    const storage = this.#simulated.backup();
+    // Nobody has an account in a log without events.
+    if (storage.size === 0) return;
     this.#backup = {
-      storage: this.#simulated.backup(),
+      storage,
       acknowledged: this.#phones.map((phone) => phone.acknowledged.length),
     };
   }

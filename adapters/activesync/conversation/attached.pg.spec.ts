@@ -128,6 +128,37 @@ describe('a phone that changed its DeviceId', () => {
   });
 });
 
+describe('a phone that began anew under another DeviceId and kept its items', () => {
+  it('is known by the items it speaks of, and holds none of them twice', async () => {
+    const before = await begun('id 1');
+    await before.sync(contacts, { commands: ['Hav AS', 'Fjell AS', 'Dal AS'].map((name) => add(before, name)) });
+    await before.pull(contacts);
+    const phone = as(before, 'id 2');
+    const began = await phone.sync(contacts, { key: '0' });
+    phone.folder(contacts).key = began.key;
+    const commands = [{ do: 'change' as const, serverId: first(phone), data: contact({ company: 'Havet AS' }) }];
+    await phone.sync(contacts, { commands, lose: true });
+    await phone.sync(contacts, { commands });
+    await phone.pull(contacts);
+    expect(companies(phone)).toEqual(['Dal AS', 'Fjell AS', 'Havet AS']);
+    expect(companies(await begun('fresh'))).toEqual(companies(phone));
+    expect(phone.complaints.filter((it) => it.startsWith('Add'))).toEqual([]);
+    expect(new Set(succeeded)).toEqual(new Set([`${before.session.device} → ${phone.session.device}`]));
+  });
+
+  it('is a new one where nobody held what it speaks of', async () => {
+    const before = await begun('id 1');
+    await before.sync(contacts, { commands: [add(before, 'Hav AS')] });
+    const phone = new Phone(world, session('id 2'));
+    const began = await phone.sync(contacts, { key: '0' });
+    phone.folder(contacts).key = began.key;
+    await phone.sync(contacts, { commands: [{ do: 'delete', serverId: 'a'.repeat(26) }] });
+    await phone.pull(contacts);
+    expect(companies(phone)).toEqual(['Hav AS']);
+    expect(succeeded).toEqual([]);
+  });
+});
+
 describe('two phones, one of them made from a backup of the other', () => {
   it('stay two, and each comes to what all have', async () => {
     const one = await begun('one');

@@ -107,7 +107,8 @@ async function goOn(
   id: ConversationId,
   request: ExchangeRequest,
 ): Promise<ExchangeResult | null> {
-  const begun = await takeUp(deps, session, folder, id, request.syncKey);
+  const claimed = new Set(request.commands.flatMap((command) => (command.do === 'add' ? [] : [command.item])));
+  const begun = await takeUp(deps, session, folder, id, request.syncKey, claimed);
   if (begun.kind === 'overtaken') return null;
   if (begun.kind === 'unknown') return failed(syncStatus.invalidSyncKey, '0');
   const { conversation, standpoint, keyName, author } = begun;

@@ -7,7 +7,7 @@ import type { DeviceKey, Instant, ItemId, Position } from '../../../domain/share
 import type { KeyParts } from '../../../domain/sync/decide.ts';
 import { type ResetCause, type SyncOptions, unsureHash } from '../../../domain/sync/events.ts';
 import { parseKey } from '../../../domain/sync/key.ts';
-import { contentUnknown, vague } from '../../../domain/sync/resets.ts';
+import { contentUnknown, perhapsHeld, vague } from '../../../domain/sync/resets.ts';
 import type { ConversationState, Held } from '../../../domain/sync/state.ts';
 import { itemsOf, type Session } from '../session.ts';
 import { itemFilter } from './filter.ts';
@@ -25,6 +25,8 @@ export interface Past {
   readonly began?: Instant;
   /** Whom the key was issued to. */
   readonly author: DeviceKey;
+  /** Whom the device was before; absent for one that goes on with what is its own. */
+  readonly former?: DeviceKey;
 }
 
 /** @param id the conversation that the key is of. Null for a key that was never issued in it. */
@@ -64,7 +66,31 @@ export async function pastOfFormer(
     const key = parseKey(syncKey, deps.keyChecks.of(theirs));
     if (!key) continue;
     const past = await pastOf(deps, theirs, folder, (await deps.conversations.load(theirs)).state, key);
-    if (past) return { ...past, cause: past.cause === 'restored' ? 'restored' : 'attached' };
+    if (past) return { ...past, cause: past.cause === 'restored' ? 'restored' : 'attached', former: device };
+  }
+  return null;
+}
+
+/**
+ * A device that began anew, and yet speaks of items: it kept what it was told under another id. Those it speaks of it
+ * holds; of the others nobody knows which it kept.
+ * @param holdsNothing what its key stands for.
+ */
+export async function pastByClaims(
+  deps: ExchangeDeps,
+  session: Session,
+  id: ConversationId,
+  holdsNothing: Past,
+  claimed: ReadonlySet<ItemId>,
+): Promise<Past | null> {
+  for (const device of (await deps.kin?.formerSelves(session)) ?? []) {
+    const theirs = { ...id, device };
+    const conversation = await deps.conversations.load(theirs);
+    if (!conversation.state) continue;
+    const held = perhapsHeld(conversation.state, await deps.conversations.allHeld(theirs, conversation));
+    if (![...claimed].every((item) => held.has(item))) continue;
+    for (const [item, one] of held) if (!claimed.has(item)) held.set(item, { ...one, hash: unsureHash });
+    return { ...holdsNothing, cause: 'attached', held, former: device };
   }
   return null;
 }

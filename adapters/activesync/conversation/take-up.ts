@@ -1,12 +1,12 @@
 /** From which standpoint a device goes on: which of its keys it came with, and what that key stands for. */
 import type { Folder } from '../../../domain/folder/state.ts';
-import type { DeviceKey } from '../../../domain/shared/ids.ts';
-import { recognise, type Standpoint, standpoint as standpointOf } from '../../../domain/sync/decide.ts';
+import type { DeviceKey, ItemId } from '../../../domain/shared/ids.ts';
+import { type KeyParts, recognise, type Standpoint, standpoint as standpointOf } from '../../../domain/sync/decide.ts';
 import { parseKey } from '../../../domain/sync/key.ts';
 import { resetEvents } from '../../../domain/sync/resets.ts';
 import type { ConversationState } from '../../../domain/sync/state.ts';
 import type { Session } from '../session.ts';
-import { type Past, pastOf, pastOfFormer } from './past.ts';
+import { type Past, pastByClaims, pastOf, pastOfFormer } from './past.ts';
 import type { Conversation, ConversationId } from './store.ts';
 import { type ExchangeDeps, metaOf } from './terms.ts';
 
@@ -25,13 +25,17 @@ export interface TakenUp {
 /** `unknown`: the key was never issued. `overtaken`: another process was faster, and all of it is to be done again. */
 export type TakeUp = TakenUp | { readonly kind: 'unknown' } | { readonly kind: 'overtaken' };
 
-/** @throws ViewBehind */
+/**
+ * @param claimed items that the device speaks of as ones it holds
+ * @throws ViewBehind
+ */
 export async function takeUp(
   deps: ExchangeDeps,
   session: Session,
   folder: Folder,
   id: ConversationId,
   syncKey: string,
+  claimed: ReadonlySet<ItemId>,
 ): Promise<TakeUp> {
   const key = parseKey(syncKey, deps.keyChecks.of(id));
   await deps.conversations.caughtUp(id);
@@ -45,13 +49,22 @@ export async function takeUp(
   const { revision } = conversation.head;
   const reached = deps.conversations.reached(id, conversation);
   session.trace?.took(keyName, shown, revision, reached);
-  if (state && (recognised === 'next' || recognised === 'repeat')) {
-    const standpoint = standpointOf(state, recognised);
-    return { kind: 'takenUp', conversation, standpoint, keyName, author: id.device, isNewEpoch: false };
+  let past: Past | null;
+  if (key && state && (recognised === 'next' || recognised === 'repeat')) {
+    const isBare = recognised === 'repeat' && state.acknowledged === 1 && state.cause === 'syncKeyZero';
+    const bare = isBare && claimed.size > 0 ? nothingHeld(id, state, key) : null;
+    past = bare && (await pastByClaims(deps, session, id, bare, claimed));
+    if (!past) {
+      const standpoint = standpointOf(state, recognised);
+      return { kind: 'takenUp', conversation, standpoint, keyName, author: id.device, isNewEpoch: false };
+    }
+  } else if (key) {
+    past = await pastOf(deps, id, folder, state, key);
+    const isBare = past?.cause === 'earlierKey' && past.held.size === 0;
+    if (past && isBare && claimed.size > 0) past = (await pastByClaims(deps, session, id, past, claimed)) ?? past;
+  } else {
+    past = await pastOfFormer(deps, session, id, folder, syncKey);
   }
-  const past = key
-    ? await pastOf(deps, id, folder, state, key)
-    : await pastOfFormer(deps, session, id, folder, syncKey);
   if (!past) {
     deps.onUnknownKey(id, key ? 'ahead' : 'forged');
     return { kind: 'unknown' };
@@ -70,15 +83,23 @@ export async function takeUp(
   };
 }
 
+function nothingHeld(
+  { device: author }: ConversationId,
+  { supported, options, began }: ConversationState,
+  key: KeyParts,
+): Past {
+  return { cause: 'earlierKey', held: new Map(), supported, options, key, author, ...(began ? { began } : {}) };
+}
+
 /** What the key stood for becomes the beginning of a new epoch. Null when overtaken. */
 async function begin(
   deps: ExchangeDeps,
   session: Session,
   id: ConversationId,
   conversation: Conversation,
-  { cause, held, supported, options, began, author }: Past,
+  { cause, held, supported, options, began, former }: Past,
 ): Promise<Conversation | null> {
-  if (author !== id.device) await deps.kin?.succeed(session, author);
+  if (former) await deps.kin?.succeed(session, former);
   const epoch = await nextEpoch(deps, id, conversation);
   const at = began ?? conversation.state?.began;
   const lost = cause === 'restored' ? ({ lost: true } as const) : {};
