@@ -108,6 +108,15 @@ describe('finding items', () => {
     expect(all).toHaveLength(131);
   });
 
+  it('tells every event, where that is asked for', async () => {
+    const every: string[] = [];
+    for await (const step of finder.find(tenant, { ...own, item: life.item }, { isEvery: true })) {
+      if (step.kind === 'found') every.push(step.item.event.type);
+    }
+    expect(every).toEqual(['ContactAdded', 'ContactRemoved', 'ContactConflictKept', 'ContactChanged', 'ContactAdded']);
+    expect(await found({ ...own, item: life.item })).toHaveLength(1);
+  });
+
   it('tells nothing of another person or company', async () => {
     const olas = world.account(ola).account;
     expect(await found({ ...own, owner: olas }, 'Sjef')).toEqual([]);

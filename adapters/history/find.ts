@@ -45,6 +45,8 @@ export interface FindOptions {
   readonly text?: string;
   /** Before this position: the newest come first. */
   readonly after?: Position;
+  /** Every event that fits, not only the last of each item: then an item may come more than once. */
+  readonly isEvery?: boolean;
   /** Positions that one query spans. */
   readonly span?: number;
 }
@@ -63,11 +65,11 @@ export class ItemFinder {
     this.#log = log;
   }
 
-  /** What fits, the last changed first, and after each batch how many were looked at. Never an item twice. */
+  /** What fits, the last changed first, and after each batch how many were looked at. */
   async *find(
     tenant: TenantId,
     filter: ItemEventFilter,
-    { text, after, span = spanDefault }: FindOptions = {},
+    { text, after, isEvery = false, span = spanDefault }: FindOptions = {},
   ): AsyncIterable<FindStep> {
     const names = new ActorNames(this.#store);
     let [looked, found] = [0, 0];
@@ -75,7 +77,13 @@ export class ItemFinder {
     let before = Math.min(after ?? Number.POSITIVE_INFINITY, bounds.to + 1);
     while (before > bounds.from + 1) {
       const since = Math.max(bounds.from, before - 1 - span) as Position;
-      const page = { after: before as Position, since, limit: openedAtOnce, order: 'desc', isLastOnly: true } as const;
+      const page = {
+        after: before as Position,
+        since,
+        limit: openedAtOnce,
+        order: 'desc',
+        isLastOnly: !isEvery,
+      } as const;
       const rows = await this.#log.find(tenant, filter, page);
       const streams = rows.map(streamOf);
       const pages = await this.#store.loadMany(

@@ -43,6 +43,8 @@ const question = z.strictObject({
     .enum(Object.keys(doings) as [Doing, ...Doing[]])
     .optional()
     .describe('What happened'),
+  actor: z.enum(['device', 'office', 'admin', 'system']).optional().describe('What kind of actor did it'),
+  every: z.enum(['true', 'false']).default('false').describe('Every event that fits, not only the last of each item'),
   kind: z.enum(itemKinds as [(typeof itemKinds)[number], ...(typeof itemKinds)[number][]]).optional(),
   field: plainText(200).min(1).optional().describe('A field that was touched'),
   folder: plainText(256).min(1).optional().describe('Name or id of a folder of the person'),
@@ -88,7 +90,7 @@ export const findRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app, 
         tags: ['items'],
         summary: 'Items by text, person, device, field, folder, time and kind of event, the last changed first',
         description:
-          'Each item once, with the last of its events that fits. `looked` says how many items were opened. With ' +
+          'Each item once, with the last of its events that fits, or every event. `looked` says how many items were opened. With ' +
           'Accept application/x-ndjson the whole answer comes as a stream: lines { "found" } and, as it goes on, ' +
           '{ "looked", "matched" }; with text/csv the found ones alone.',
         querystring: question,
@@ -109,7 +111,11 @@ export const findRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app, 
       if (!asked) return reply;
       const { tenant, filter } = asked;
       const { text, limit } = query;
-      const options = { ...(text ? { text } : {}), ...(query.after ? { after: query.after as Position } : {}) };
+      const options = {
+        ...(text ? { text } : {}),
+        ...(query.after ? { after: query.after as Position } : {}),
+        isEvery: query.every === 'true',
+      };
       const wanted = wantedOf(request);
       if (wanted === 'json') {
         const { rows, looked, next } = await searches.page(tenant, filter, { limit, ...options });
@@ -166,7 +172,7 @@ async function understand(
   const collection = await folderOf(deps, query.folder, person, reply);
   if (query.folder !== undefined && !collection) return undefined;
   const zone = (person ?? by)?.account.timeZone ?? ('UTC' as TimeZoneName);
-  const { do: doing, kind, field, command, from, to } = query;
+  const { do: doing, actor, kind, field, command, from, to } = query;
   return {
     tenant,
     filter: {
@@ -174,6 +180,7 @@ async function understand(
       ...(device ? { device } : person ? { owner: person.account.id } : {}),
       ...(by ? { account: by.account.id } : {}),
       ...(collection ? { collection } : {}),
+      ...(actor ? { actor } : {}),
       ...(kind ? { kind } : {}),
       ...(field ? { field } : {}),
       ...(command ? { command } : {}),

@@ -1,5 +1,5 @@
 /** Finding items by what happened to them and by their words, with the names that people know. */
-import type { FoundItem, ItemFinder, Looked } from '../../adapters/history/find.ts';
+import type { FindOptions, FoundItem, ItemFinder, Looked } from '../../adapters/history/find.ts';
 import { folderNamed } from '../../domain/folder/named.ts';
 import type { Folder } from '../../domain/folder/state.ts';
 import type { AccountId, CollectionId, Position, TenantId } from '../../domain/shared/ids.ts';
@@ -35,11 +35,7 @@ export class Searches {
     this.#directory = directory;
   }
 
-  async *find(
-    tenant: TenantId,
-    filter: ItemEventFilter,
-    options: { readonly text?: string; readonly after?: Position },
-  ): AsyncIterable<SearchStep> {
+  async *find(tenant: TenantId, filter: ItemEventFilter, options: FindOptions): AsyncIterable<SearchStep> {
     for await (const step of this.#finder.find(tenant, filter, options)) {
       if (step.kind === 'looked') yield step;
       else yield { ...step, row: { ...step.item, ...(await this.#namesOf(tenant, step.item)) } };
@@ -50,7 +46,7 @@ export class Searches {
   async page(
     tenant: TenantId,
     filter: ItemEventFilter,
-    { limit, ...options }: { readonly limit: number; readonly text?: string; readonly after?: Position },
+    { limit, ...options }: FindOptions & { readonly limit: number },
   ): Promise<SearchPage> {
     const rows: FoundRow[] = [];
     let looked = 0;

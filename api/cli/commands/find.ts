@@ -26,6 +26,7 @@ const asked = [
   'device',
   'tenant',
   'do',
+  'actor',
   'kind',
   'field',
   'folder',
@@ -46,6 +47,7 @@ export const findCommand: CliCommand = {
     '  --device <id>      what this device did',
     '  --by <email>       what this person did, to whosever items',
     '  --do <what>        added, changed, moved, deleted, conflict, decided, merged, sent, confirmed, refused, erased',
+    '  --actor <kind>     device, office, admin, system: what kind of actor did it',
     '  --kind <kind>      contact, appointment, task, note',
     '  --field <field>    a field that was touched: jobTitle, exceptions',
     '  --folder <folder>  a folder of the person, by name or id',
@@ -53,6 +55,7 @@ export const findCommand: CliCommand = {
     "  --from, --to       a day or a time, in the person's time zone, or how long ago (2h, 3d); --to is not included",
     '  --tenant <tenant>  where no person is named and there are several',
     `  --limit <n>        stop after so many; ${limitDefault}`,
+    '  --every            every event that fits, not only the last of each item',
     ...formatHelp,
     '',
     'Each item comes once, with the last of its events that fits, the latest first. How many items were looked at is',
@@ -64,6 +67,7 @@ export const findCommand: CliCommand = {
   options: {
     ...Object.fromEntries(asked.map((name) => [name, { type: 'string' as const }])),
     limit: { type: 'string' },
+    every: { type: 'boolean' },
     ...formatOptions,
   },
   async run({ admin, print, remark }, input) {
@@ -71,7 +75,11 @@ export const findCommand: CliCommand = {
     const limit = limitOf(input);
     const said = (name: string) => input.values[name] as string | undefined;
     const times = { from: momentText(said('from'), '--from'), to: momentText(said('to'), '--to') };
-    const query = { ...Object.fromEntries(asked.map((name) => [name, said(name)])), ...times };
+    const query = {
+      ...Object.fromEntries(asked.map((name) => [name, said(name)])),
+      ...times,
+      ...(input.values.every ? { every: 'true' } : {}),
+    };
     if (Object.values(query).every((value) => value === undefined)) {
       throw new ConfigError('Say what to find: --text, --person, --do … (see --help).');
     }
