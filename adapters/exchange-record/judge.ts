@@ -88,12 +88,13 @@ const tableOfTag = new Map<Tag, StatusTable>([
   [Settings.Status, 'settings'],
 ]);
 
-/** Statuses precede what they are of, so those of a large answer are found too. */
+/** Statuses precede what they are of, so a part of a large answer is enough; a very large one costs more than it tells. */
 const elementsMax = 5_000;
+const bytesMax = 512_000;
 
 function statusesIn(body: Uint8Array): Statuses {
-  const decoded = decodeWbxml(body);
-  if (!decoded.ok) return { root: null, all: [] };
+  const decoded = body.length > bytesMax ? undefined : decodeWbxml(body);
+  if (!decoded?.ok) return { root: null, all: [] };
   let root: number | null = null;
   const all: { table: StatusTable; status: number }[] = [];
   let left = elementsMax;

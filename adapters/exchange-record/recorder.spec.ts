@@ -35,9 +35,10 @@ async function rig({ isDown = false, queueMax = 10_000 } = {}) {
   const batches: ExchangeBatch[] = [];
   const quiet: QuietCount[] = [];
   const troubles: number[] = [];
-  const state = { isDown };
+  const state = { isDown, isHanging: false };
   const store = {
     insert: async (batch: ExchangeBatch) => {
+      if (state.isHanging) await new Promise(() => {});
       if (state.isDown) throw new Error('the database is down');
       batches.push(batch);
     },
@@ -91,6 +92,18 @@ describe('the recorder', () => {
     state.isDown = false;
     expect(await exchanges()).toHaveLength(recorder.counts.written);
     expect(quiet).toMatchObject([{ command: 'Sync', times: 1 }]);
+  });
+
+  it('goes on without a database that does not answer, and loses what there is no room for', async () => {
+    const { recorder, clock, state, answer } = await rig({ queueMax: 600 });
+    state.isHanging = true;
+    for (let times = 0; times < 500; times++) answer('Sync', failure);
+    clock.advance(1_000);
+    for (let times = 0; times < 500; times++) answer('Sync', failure);
+    expect(recorder.counts).toEqual({ written: 0, lost: 400, waiting: 600 });
+    const stopped = recorder.stop();
+    clock.advance(2_000);
+    await stopped;
   });
 
   it('survives what it cannot understand', async () => {
