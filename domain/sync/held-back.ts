@@ -45,6 +45,11 @@ export function holding(before: HeldBack | undefined, data: SyncEventData['Comma
   };
 }
 
+/** Whether the device is told nothing of the item: it has deleted it, or it holds it as it has emptied it. */
+export function isHeldBack(heldBack: HeldBack | undefined, item: ItemId, isHolding: boolean): boolean {
+  return (isHolding ? heldBack?.blanked : heldBack?.deleted)?.includes(item) === true;
+}
+
 /** Without what the device has done something else with since, that was carried out or refused. */
 export function withoutHeldAgain(before: HeldBack, ops: readonly Holding[]): HeldBack {
   const again = new Set(ops.flatMap(([item, op, , hash]) => (isWord(op, hash) ? [item] : [])));

@@ -362,6 +362,25 @@ async function estimate(phone: TestDevice, collection: string, key: string) {
 }
 
 describe('GetItemEstimate', () => {
+  it('counts nothing of what the device deleted and everybody else keeps for now', async () => {
+    const { phone, person } = await somebody();
+    const [a, b] = [phone(), phone()];
+    const contacts = (await a.folders()).get('Contacts') as string;
+    await b.folderSync();
+    const names = Array.from({ length: 30 }, (_, nth) => `Nr ${nth}`);
+    await addContacts(a, contacts, (await a.sync(contacts, '0')).key, names);
+    const { key, items } = await a.pull(contacts);
+    const deletes = items.map((item) => el(AirSync.Delete, [el(AirSync.ServerId, item)]));
+    const answer = await a.sync(contacts, key, deletes);
+    const left = await b.pull(contacts);
+    const [kept] = left.items as [string];
+    const renamed = el(AirSync.ApplicationData, [el(Contacts.LastName, 'Nes')]);
+    await b.sync(contacts, left.key, [el(AirSync.Change, [el(AirSync.ServerId, kept), renamed])]);
+    await server.settle(person.tenant);
+    expect(await estimate(a, contacts, answer.key)).toEqual([1, 0]);
+    expect(await estimate(a, contacts, (await a.sync(contacts, '0')).key)).toEqual([1, 10]);
+  });
+
   it('counts what Sync would send, and nothing that the device did itself', async () => {
     const { phone } = await somebody();
     const [a, b] = [phone(), phone()];

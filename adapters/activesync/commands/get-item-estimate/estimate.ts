@@ -1,5 +1,6 @@
 /** How many items a device would be told of: the difference that Sync makes, counted and not rendered. */
 import type { ItemId } from '../../../../domain/shared/ids.ts';
+import { isHeldBack } from '../../../../domain/sync/held-back.ts';
 import type { Held } from '../../../../domain/sync/state.ts';
 import type { ItemRow } from '../../../../projections/item-view/read.ts';
 import { type ChangesDeps, type ChangesQuery, configOf } from '../../conversation/changes.ts';
@@ -59,5 +60,6 @@ function knownOf(query: EstimateQuery, item: ItemId, held: ReadonlyMap<ItemId, H
 
 function differs(query: EstimateQuery, row: Omit<ItemRow, 'content'>, known: Held | undefined): boolean {
   if (!query.filter.passes(row)) return known !== undefined;
+  if (isHeldBack(query.standpoint.heldBack, row.item, known !== undefined)) return false;
   return !known || known.version !== row.version || !query.renderer.isOfThisTag(known.hash);
 }
