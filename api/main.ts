@@ -191,6 +191,7 @@ async function startAll(
   if (!inMemory) anchors.start();
 
   const folders = createFolders(store, directory);
+  const syncKeySecret = derivedSecret(masterKeyText, 'sync keys');
   const engine = buildEngine({
     kin: createKin({ devices, directory, reader: devicesReader }),
     db,
@@ -199,7 +200,7 @@ async function startAll(
     keys,
     runner,
     folders,
-    syncKeySecret: derivedSecret(masterKeyText, 'sync keys'),
+    syncKeySecret,
     massDeletes: config.massDeletes,
     now: systemClock.instant,
     onUnknownKey: ({ device, collection }, kind) =>
@@ -248,6 +249,7 @@ async function startAll(
   });
   const support = buildSupport({
     ...{ pool, db, log, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
+    ...{ syncKeySecret, massDeletes: config.massDeletes },
     ...{ stored, blobs, backupDir: config.backupDir, exchanges, recorder, guard, now: systemClock.instant },
     ...(inMemory ? {} : { anchoring: { anchors, places, seal } }),
   });

@@ -26,7 +26,9 @@ import type { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { PastStates } from '../adapters/past/states.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
+import { Replays } from '../adapters/replay/replays.ts';
 import type { Instant, TenantId } from '../domain/shared/ids.ts';
+import type { MassDeleteLimits } from '../domain/sync/held-back.ts';
 import { ConflictsReader } from '../projections/conflicts/read.ts';
 import { DevicesReader } from '../projections/devices/read.ts';
 import { HeldBatchReader } from '../projections/held-batches/read.ts';
@@ -38,6 +40,7 @@ import type { ProjectionRunner } from '../projections/runner/runner.ts';
 import { WriteBackQueue } from '../projections/writeback/read.ts';
 import { allProjections } from './catalogue.ts';
 import { type Engine, itemFacts } from './engine.ts';
+import { createSandbox, type SandboxSources } from './sandbox.ts';
 import type { Accounts } from './services/accounts.ts';
 import { Conflicts } from './services/conflicts.ts';
 import { Conversations } from './services/conversations.ts';
@@ -55,6 +58,7 @@ import { Names } from './services/names.ts';
 import { Past } from './services/past.ts';
 import { PutRight } from './services/put-right.ts';
 import { ReadModels } from './services/read-models.ts';
+import { ReplayService } from './services/replays.ts';
 import { Restoring } from './services/restoring.ts';
 import { Searches } from './services/searches.ts';
 import { Watches } from './services/watches.ts';
@@ -71,6 +75,8 @@ export interface SupportOptions {
   readonly blobs: BlobStore;
   readonly runner: ProjectionRunner;
   readonly engine: Engine;
+  readonly syncKeySecret: Uint8Array;
+  readonly massDeletes: MassDeleteLimits;
   /** Absent: nobody is braked. */
   readonly guard?: RequestGuard;
   readonly accounts: Accounts;
@@ -95,6 +101,7 @@ export interface Support {
   readonly exchanges: Exchanges;
   readonly failures: Failures;
   readonly watches: Watches;
+  readonly replays: ReplayService;
   readonly guard?: RequestGuard;
   readonly heldBatches: HeldBatches;
   readonly histories: ItemHistories;
@@ -130,6 +137,7 @@ export function buildSupport(options: SupportOptions): Support {
       ...{ store: recorded, recorder, exchanges, events: store },
       refusals: new WriteBackQueue(db),
     }),
+    replays: new ReplayService(replaysOf(options), directory),
     watches: new Watches({ recorder, devices, directory, reader: new DevicesReader(db), now }),
     ...(options.guard ? { guard: options.guard } : {}),
     heldBatches: new HeldBatches({
@@ -183,4 +191,29 @@ function buildErasures(options: SupportOptions, itemLog: ItemLogReader): Erasure
     nonce: randomUUID,
   });
   return new Erasures({ erasure, store: stored, itemLog });
+}
+
+/** Its commits go to the items there are; everything else of it only reads. */
+function replaysOf(options: SupportOptions): Replays {
+  const { db, stored, keys, blobs, engine, recorder, exchanges, syncKeySecret, massDeletes, now } = options;
+  const sandboxed: SandboxSources = {
+    ...{ stored, keys, blobs, syncKeySecret, massDeletes },
+    ...{ itemView: engine.itemView, syncView: engine.syncView },
+    rows: new PastRowsReader(db),
+    devices: new DevicesReader(db),
+  };
+  const written = async () => {
+    await recorder.flush();
+    return exchanges;
+  };
+  return new Replays({
+    record: {
+      find: async (id) => (await written()).find(id),
+      list: async (query) => (await written()).list(query),
+      body: (exchange) => exchanges.body(exchange),
+    },
+    sandbox: () => createSandbox(sandboxed),
+    stored,
+    commit: { items: engine.items, view: engine.itemView, open: engine.deps.open, now },
+  });
 }

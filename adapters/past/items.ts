@@ -56,7 +56,9 @@ export class PastItems implements ItemView {
     const upTo = store.position;
     // Rows that were changed here take the places of some of these.
     const atMost = limit + this.#changedHere().length;
-    const still = after < upTo ? await rows.changedBetween(tenant, collection, { after, upTo }, atMost) : [];
+    // What was appended here lies between two positions of the log.
+    const from = Math.floor(after) as Position;
+    const still = from < upTo ? await rows.changedBetween(tenant, collection, { after: from, upTo }, atMost) : [];
     const moved = await this.#moved(tenant, collection);
     return inOrder([...still.filter(({ item }) => !moved.has(item)), ...moved.values()])
       .filter(({ position }) => position > after)

@@ -9,6 +9,8 @@ export interface ConnectOptions {
   readonly applicationName: string;
   readonly max?: number;
   readonly statementTimeoutMs?: number;
+  /** The database refuses every statement that would change something. */
+  readonly isReadOnly?: boolean;
   /** Work beside the process that serves from the data directory, when there is one. */
   readonly isShared?: boolean;
   /** Told what happens to the server and its connections; nothing in it is secret or personal. */
@@ -23,7 +25,7 @@ export interface Database {
 
 /** @throws DataDirInUse when another process serves from the data directory. */
 export async function connectDatabase(options: ConnectOptions): Promise<Database> {
-  const { databaseUrl, dataDir, applicationName, max, statementTimeoutMs, isShared, log } = options;
+  const { databaseUrl, dataDir, applicationName, max, statementTimeoutMs, isReadOnly, isShared, log } = options;
   const running = databaseUrl || !isShared ? undefined : await runningEmbeddedPostgres(dataDir);
   const embedded = databaseUrl || running ? undefined : await startEmbeddedPostgres({ dataDir, log });
   const pool = createPool({
@@ -31,6 +33,7 @@ export async function connectDatabase(options: ConnectOptions): Promise<Database
     applicationName,
     max,
     statementTimeoutMs,
+    isReadOnly,
     onError: (error) => log(`an idle database connection failed: ${error.message}`),
   });
   return {

@@ -10,6 +10,8 @@ export interface PoolOptions {
   /** Connections at most; 10 unless told. */
   readonly max?: number;
   readonly statementTimeoutMs?: number;
+  /** The database refuses every statement that would change something. */
+  readonly isReadOnly?: boolean;
   /** Told of errors on idle connections; the pool replaces them by itself. */
   readonly onError: (error: Error) => void;
 }
@@ -51,7 +53,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     connectionTimeoutMillis: 10_000,
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idle_in_transaction_session_timeout: 30_000,
-    options: '-c timezone=UTC -c datestyle=ISO',
+    options: `-c timezone=UTC -c datestyle=ISO${options.isReadOnly ? ' -c default_transaction_read_only=on' : ''}`,
     types,
   });
   pool.on('error', options.onError);

@@ -22,6 +22,7 @@ import { officeRoutes } from './office.ts';
 import { personExportRoutes } from './person-export.ts';
 import { proofRoutes } from './proof.ts';
 import { readModelRoutes } from './read-models.ts';
+import { replayRoutes } from './replays.ts';
 import { restoringRoutes } from './restoring.ts';
 import { stateRoutes } from './states.ts';
 import { watchRoutes } from './watches.ts';
@@ -70,6 +71,7 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(itemRoutes, { deps });
   await app.register(mergeRoutes, { deps });
   await app.register(exchangeRoutes, { deps });
+  await app.register(replayRoutes, { deps });
   await app.register(watchRoutes, { deps });
   await app.register(restoringRoutes, { deps });
   await app.register(conflictRoutes, { deps });

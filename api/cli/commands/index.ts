@@ -15,6 +15,7 @@ import { historyCommand } from './history.ts';
 import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
 import { duplicatesCommand, mergesCommand, unmergeCommand } from './merges.ts';
 import { readModelsCommand } from './read-models.ts';
+import { replayCommand, shadowCommand } from './replay.ts';
 import { restoreCommand, revertCommand, undoCommand } from './restoring.ts';
 import { stateDeviceCommand, stateFolderCommand, stateItemCommand } from './state.ts';
 import { watchCommand } from './watch.ts';
@@ -45,6 +46,8 @@ export const commands: readonly CliCommand[] = [
   failuresCommand,
   exchangesCommand,
   exchangeCommand,
+  replayCommand,
+  shadowCommand,
   watchCommand,
   verifyCommand,
   anchorCommand,

@@ -1,0 +1,81 @@
+/** `mobilesync shadow`: recorded traffic run against this build, on the database itself, which it only reads. */
+
+import { NEVER } from 'rxjs';
+import { PostgresBlobStore } from '../../adapters/blobs/postgres.ts';
+import { systemClock } from '../../adapters/clock.ts';
+import { keyRing } from '../../adapters/crypto/key-ring.ts';
+import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
+import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
+import { createEventStore } from '../../adapters/event-log/event-store.ts';
+import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
+import { postgresExchanges } from '../../adapters/exchange-record/postgres/store.ts';
+import { connectDatabase } from '../../adapters/postgres/connect.ts';
+import { createKysely } from '../../adapters/postgres/kysely.ts';
+import { Replays, type Since } from '../../adapters/replay/replays.ts';
+import { AccountsReader } from '../../projections/accounts/read.ts';
+import { DevicesReader } from '../../projections/devices/read.ts';
+import { PastRowsReader } from '../../projections/item-view/past.ts';
+import { ItemViewReader } from '../../projections/item-view/read.ts';
+import type { AnyDatabase } from '../../projections/runner/projection.ts';
+import { SyncViewReader } from '../../projections/sync/read.ts';
+import { allEvents } from '../catalogue.ts';
+import { ConfigError } from '../config.ts';
+import { derivedSecret, masterKeyFile, mustBeMaster } from '../master-key.ts';
+import { createSandbox } from '../sandbox.ts';
+import { Directory } from '../services/directory.ts';
+import { type ReplayLine, ReplayService } from '../services/replays.ts';
+import { type CliEnvironment, dataDirOf, knownMasterKey, mustExist, type Print } from './command-line.ts';
+
+/** What is run: one person's exchanges when told, of a span of time. */
+export interface ShadowOptions {
+  readonly email?: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Also beside a running server. @throws ConfigError */
+export async function* shadow(env: CliEnvironment, options: ShadowOptions, remark: Print): AsyncIterable<ReplayLine> {
+  await mustExist(env);
+  const given = await knownMasterKey(env);
+  if (given === undefined) {
+    throw new ConfigError(`MASTER_KEY is missing, and ${masterKeyFile(dataDirOf(env))} is not there.`);
+  }
+  const master = masterKeyFromBase64(given);
+  const database = await connectDatabase({
+    databaseUrl: env.DATABASE_URL,
+    dataDir: dataDirOf(env),
+    applicationName: 'mobilesync shadow',
+    isShared: true,
+    isReadOnly: true,
+    max: 4,
+    log: remark,
+  });
+  const { pool } = database;
+  const log = postgresEventLog({ pool });
+  try {
+    mustBeMaster(await isMasterOf(pool, master), env.MASTER_KEY?.trim() || undefined, dataDirOf(env));
+    const keys = keyRing({ table: postgresKeyTable({ pool }), master });
+    const stored = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
+    const db = createKysely<AnyDatabase>(pool);
+    const directory = new Directory({ store: stored, reader: new AccountsReader(db), projected: NEVER });
+    const sources = {
+      ...{ stored, keys, blobs: new PostgresBlobStore(pool), syncKeySecret: derivedSecret(given, 'sync keys') },
+      ...{ itemView: new ItemViewReader(db), syncView: new SyncViewReader(db), rows: new PastRowsReader(db) },
+      devices: new DevicesReader(db),
+    };
+    const record = postgresExchanges({ pool, keys });
+    const replays = new Replays({ record, stored, sandbox: () => createSandbox(sources) });
+    yield* new ReplayService(replays, directory).everything(await sinceOf(directory, options));
+    directory.close();
+  } finally {
+    await log.close();
+    await database.close();
+  }
+}
+
+async function sinceOf(directory: Directory, { email, from, to }: ShadowOptions): Promise<Since> {
+  if (email === undefined) return { from, to };
+  const person = await directory.byEmail(email.trim().toLowerCase());
+  if (!person) throw new ConfigError(`There is no account ${email}.`);
+  return { tenant: person.tenant, account: person.account.id, from, to };
+}
