@@ -216,3 +216,26 @@ describe('an item that cannot be shown', () => {
     expect([...phone.complaints, ...other.complaints]).toEqual([]);
   });
 });
+
+describe('a change sent again', () => {
+  it('tells the device that others removed the item since, also where everything is compared', async () => {
+    await phone.sync(contacts, { commands: [add('Hav AS'), add('Fjell AS')], bodyType: 1 });
+    const [item] = held() as [string];
+    const tablet = new Phone(world, world.session(email, 'tablet'));
+    await tablet.reset(contacts);
+    await tablet.sync(contacts, { commands: [add('Dal AS')] });
+    await phone.pull(contacts, { bodyType: 1 });
+    // Other options: with this request everything is compared once.
+    const again = {
+      commands: [{ do: 'change' as const, serverId: item, data: contact({ company: 'Hav & Sønn AS' }) }],
+      bodyType: 2 as const,
+    };
+    await phone.sync(contacts, { ...again, lose: true });
+    await tablet.pull(contacts);
+    await tablet.sync(contacts, { commands: [{ do: 'delete', serverId: item }] });
+    await phone.sync(contacts, again);
+    await phone.pull(contacts, { bodyType: 2 });
+    expect(companies().sort()).toEqual(['Dal AS', 'Fjell AS']);
+    expect(phone.complaints).toEqual([]);
+  });
+});
