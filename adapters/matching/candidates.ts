@@ -10,6 +10,7 @@ import type { Likening } from '../../domain/matching/person.ts';
 import { type Traits, traitsOf } from '../../domain/matching/traits.ts';
 import type { CollectionId, ItemId, Position, TenantId, TimeZoneName } from '../../domain/shared/ids.ts';
 import type { ItemRow, ItemView } from '../../projections/item-view/read.ts';
+import { IndexOfTraits } from './index-of-traits.ts';
 import { likeningFor } from './likening.ts';
 
 type Open = (tenant: TenantId, rows: readonly ItemRow[]) => Promise<Map<ItemId, Fields>>;
@@ -32,7 +33,7 @@ export interface FolderQuery {
 
 interface Known {
   position: Position;
-  readonly items: Map<ItemId, Traits>;
+  readonly items: IndexOfTraits;
 }
 
 const knownMs = 600_000;
@@ -77,14 +78,14 @@ export class FolderCandidates {
   async of(
     query: FolderQuery,
     isFollowed: (position: Position) => boolean | Promise<boolean>,
-  ): Promise<ReadonlyMap<ItemId, Traits>> {
+  ): Promise<Pick<IndexOfTraits, 'has' | 'like'>> {
     const name = nameOf(query);
-    const known = this.#folders.get(name) ?? { position: 0 as Position, items: new Map() };
+    const known = this.#folders.get(name) ?? { position: 0 as Position, items: new IndexOfTraits() };
     // Asked first also where all is to be read: from then on it is known what moves.
     const isCurrent = await isFollowed(known.position);
     if (!isCurrent || known.position === 0) await this.#read(query, known);
     this.#folders.set(name, known);
-    return known.items.size > folderItemsMax ? new Map() : known.items;
+    return known.items.size > folderItemsMax ? new IndexOfTraits() : known.items;
   }
 
   /** A phone brings this item, so it need not be read when it is there. */

@@ -18,6 +18,7 @@ import type { Held } from '../../../domain/sync/state.ts';
 import type { RecordedEvent } from '../../event-log/event-store.port.ts';
 import { type ItemRequest, type ItemResult, pastEvents } from '../../items/item-commands.ts';
 import type { FolderQuery } from '../../matching/candidates.ts';
+import type { IndexOfTraits } from '../../matching/index-of-traits.ts';
 import { itemsOf } from '../session.ts';
 import type { CommandPlan, CommandsDeps, CommandsInput, Planned } from './commands.ts';
 import type { ConversationId } from './store.ts';
@@ -131,7 +132,7 @@ async function find(
   input: CommandsInput,
   adds: readonly Add[],
   brought: readonly Traits[],
-  there: ReadonlyMap<ItemId, Traits>,
+  there: Pick<IndexOfTraits, 'has' | 'like'>,
   heldOf: (items: readonly ItemId[]) => Promise<ReadonlyMap<ItemId, Held>>,
 ): Promise<Found> {
   const claims = new Map<ItemId, Target>();
@@ -155,8 +156,8 @@ async function find(
     const isDone = claims.has(add.request.item) || there.has(add.request.item);
     return isDone ? [] : [{ ...add, traits: brought[at] as Traits }];
   });
-  const items = [...there.keys()];
-  const right = items.map((item) => there.get(item) as Traits);
+  const alike = there.like(open.map(({ traits }) => traits));
+  const [items, right] = [[...alike.keys()], [...alike.values()]];
   const blocked = new Set<number>();
   const taken = new Set([...claims.values()].map(({ item }) => item));
   for (const [at, item] of items.entries()) if (taken.has(item)) blocked.add(at);
