@@ -124,11 +124,22 @@ export class UserPhone {
     }
   }
 
-  /** SyncKey 0: whatever was not yet sent is sent afterwards, as phones do with what they keep. */
+  /**
+   * SyncKey 0: whatever was not yet sent is sent afterwards, as phones do with what they keep. Some keep everything, and
+   * bring it again as new, before or after they take what is there.
+   */
   async setUp(collection: string): Promise<void> {
+    const folder = this.phone.folder(collection);
+    const keeps = this.#random.chance(0.4) ? [...folder.items.values()] : [];
     const adds = this.#of(collection).filter(({ command }) => command.do === 'add');
-    this.#pending.set(collection, adds);
-    await this.phone.reset(collection);
+    const brought = keeps.map((data): Pending => {
+      return { command: { do: 'add', clientId: this.phone.nextClientId(), data }, marks: [] };
+    });
+    this.#pending.set(collection, [...adds, ...brought]);
+    if (this.#random.chance(0.5)) return await this.phone.reset(collection);
+    const answer = await this.phone.sync(collection, { key: '0' });
+    folder.items.clear();
+    folder.key = answer.key;
   }
 
   /** The phone is as it was some time ago. What it had not sent then is not known any more. */
