@@ -14,6 +14,7 @@ import { conversationRoutes } from './conversations.ts';
 import { deviceRoutes } from './devices.ts';
 import { erasureRoutes } from './erasures.ts';
 import { exchangeRoutes } from './exchanges.ts';
+import { failureRoutes } from './failures.ts';
 import { findRoutes } from './find.ts';
 import { heldRoutes } from './held.ts';
 import { itemRoutes } from './items.ts';
@@ -72,6 +73,7 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(mergeRoutes, { deps });
   await app.register(exchangeRoutes, { deps });
   await app.register(replayRoutes, { deps });
+  await app.register(failureRoutes, { deps });
   await app.register(watchRoutes, { deps });
   await app.register(restoringRoutes, { deps });
   await app.register(conflictRoutes, { deps });
