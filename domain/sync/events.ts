@@ -79,7 +79,7 @@ export const syncReset = z.object({
   known: z.array(z.tuple([z.string(), z.number(), z.string()])),
   at: z.string().optional(),
   present: z.number().optional(),
-  /** The key it began with was issued in what a restored log lost. */
+  /** The key it began with was issued in what a restored log lost, or to a device that came with such a key. */
   lost: z.literal(true).optional(),
 });
 /** More of `known`, where one event cannot hold it. */

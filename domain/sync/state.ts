@@ -114,7 +114,7 @@ function reset(before: ConversationState | null, data: SyncEventData['SyncReset'
   const start: Cursor = { position: 0 as Position, config: data.cause === 'syncKeyZero' ? anyConfig : '' };
   const { epoch, cause } = data;
   const renewedFrom = cause === 'resync' ? epoch : before?.renewedFrom;
-  const restoredFrom = cause === 'restored' ? epoch : before?.restoredFrom;
+  const restoredFrom = cause === 'restored' || data.lost ? epoch : before?.restoredFrom;
   // A device that is given everything anew is given these too. Any other goes on having its way with them.
   const heldBack = cause === 'syncKeyZero' || cause === 'resync' ? undefined : before?.heldBack;
   const began = data.at ?? (cause === 'syncKeyZero' ? undefined : before?.began);

@@ -25,6 +25,8 @@ export interface Past {
   readonly began?: Instant;
   /** Whom the key was issued to. */
   readonly author: DeviceKey;
+  /** The device may hold what a restored log does not know. */
+  readonly isLost?: boolean;
   /** Whom the device was before; absent for one that goes on with what is its own. */
   readonly former?: DeviceKey;
 }
@@ -50,7 +52,7 @@ export async function pastOf(
   const base = await deps.conversations.heldAt(id, { epoch: restoredFrom, counter: 1 });
   const { supported = null, options } = base?.state ?? {};
   const held = await withUnsure(deps, id, folder, contentUnknown(base?.held ?? new Map()), options);
-  return { cause: 'restored', held, supported, options, key, author };
+  return { cause: 'restored', held, supported, options, key, author, isLost: true };
 }
 
 /** A device of another id that this one was before: it comes with a key that was issued to that one. */
@@ -65,8 +67,10 @@ export async function pastOfFormer(
     const theirs = { ...id, device };
     const key = parseKey(syncKey, deps.keyChecks.of(theirs));
     if (!key) continue;
-    const past = await pastOf(deps, theirs, folder, (await deps.conversations.load(theirs)).state, key);
-    if (past) return { ...past, cause: past.cause === 'restored' ? 'restored' : 'attached', former: device };
+    const { state } = await deps.conversations.load(theirs);
+    const past = await pastOf(deps, theirs, folder, state, key);
+    const isLost = past?.isLost === true || state?.holdsLost === true;
+    if (past) return { ...past, cause: 'attached', isLost, former: device };
   }
   return null;
 }
@@ -90,7 +94,8 @@ export async function pastByClaims(
     const held = perhapsHeld(conversation.state, await deps.conversations.allHeld(theirs, conversation));
     if (![...claimed].every((item) => held.has(item))) continue;
     for (const [item, one] of held) if (!claimed.has(item)) held.set(item, { ...one, hash: unsureHash });
-    return { ...holdsNothing, cause: 'attached', held, former: device };
+    const isLost = conversation.state.holdsLost === true;
+    return { ...holdsNothing, cause: 'attached', held, isLost, former: device };
   }
   return null;
 }

@@ -97,12 +97,12 @@ async function begin(
   session: Session,
   id: ConversationId,
   conversation: Conversation,
-  { cause, held, supported, options, began, former }: Past,
+  { cause, held, supported, options, began, isLost, former }: Past,
 ): Promise<Conversation | null> {
   if (former) await deps.kin?.succeed(session, former);
   const epoch = await nextEpoch(deps, id, conversation);
   const at = began ?? conversation.state?.began;
-  const lost = cause === 'restored' ? ({ lost: true } as const) : {};
+  const lost = isLost ? ({ lost: true } as const) : {};
   const reset = { epoch, cause, supported, ...lost, ...(options ? { options } : {}), ...(at ? { at } : {}) };
   const meta = metaOf(deps, session, id, conversation, [cause, String(epoch)]);
   return await deps.conversations.append(id, conversation, resetEvents(reset, held), meta);
