@@ -75,6 +75,7 @@ interface CommonOptions {
   readonly classes?: Readonly<Record<ItemKind, ItemClass>>;
   /** What a device may delete at once; the defaults unless told. */
   readonly massDeletes?: MassDeleteLimits;
+  readonly onHeld?: MassDeletes['onHeld'];
   readonly kin?: SyncDeps['kin'];
   readonly onUnknownKey?: SyncDeps['onUnknownKey'];
   readonly onWithheld?: (id: ConversationId, item: ItemId, reason: string) => void;
@@ -142,6 +143,7 @@ export function assembleEngine(parts: EngineParts): Engine {
   const massDeletes: MassDeletes = {
     limits: parts.massDeletes ?? defaultMassDeleteLimits,
     recent: new RecentLosses(),
+    ...(parts.onHeld ? { onHeld: parts.onHeld } : {}),
   };
   const open = wholeRowOpener(openRows, bodies);
   const deps: SyncDeps = {

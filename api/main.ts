@@ -202,6 +202,8 @@ async function startAll(
     folders,
     syncKeySecret,
     massDeletes: config.massDeletes,
+    onHeld: ({ device, collection }, batch, items) =>
+      logger.warn({ device, collection, batch, items }, 'a device deletes much at once: the rest is held back'),
     now: systemClock.instant,
     onUnknownKey: ({ device, collection }, kind) =>
       logger.warn({ device, collection, kind }, 'a sync key is not known'),

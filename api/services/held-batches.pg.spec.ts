@@ -131,7 +131,10 @@ describe('a held batch', () => {
     const history = await world.engine.items.history(world.account(email).tenant, 'contact', items[5] as ItemId);
     expect(history.at(-1)).toMatchObject({
       type: 'ContactRemoved',
-      meta: { actor: { kind: 'device', device: phone.session.device }, cause: { command: 'release' } },
+      meta: {
+        actor: { kind: 'device', device: phone.session.device },
+        cause: { command: 'release', reason: `batch ${batch}, released by Solveig` },
+      },
     });
     expect(await batches(true)).toEqual([]);
     expect(complaints()).toEqual([]);

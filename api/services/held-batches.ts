@@ -134,7 +134,7 @@ export class HeldBatches {
         const items = batch.commands.length;
         if (batch.outcome === outcome) return { kind: 'done', items, staying: 0, repeated: true };
         if (batch.outcome) return { kind: 'decided', outcome: batch.outcome };
-        const staying = outcome === 'released' ? await this.#carryOut(row, batch) : batch.commands;
+        const staying = outcome === 'released' ? await this.#carryOut(row, batch, actor) : batch.commands;
         if (staying === 'noAccess') return { kind: 'noAccess' };
         const event =
           outcome === 'released'
@@ -161,7 +161,7 @@ export class HeldBatches {
   }
 
   /** Answers with the commands after which the item is still there. */
-  async #carryOut(row: HeldBatchTable, batch: Batch): Promise<readonly HeldCommand[] | 'noAccess'> {
+  async #carryOut(row: HeldBatchTable, batch: Batch, actor: Actor): Promise<readonly HeldCommand[] | 'noAccess'> {
     const deps = this.#deps;
     const folder = (await deps.folders.of(row.tenant, row.account)).get(row.collection);
     if (folder?.access !== 'write') return 'noAccess';
@@ -175,7 +175,7 @@ export class HeldBatches {
       const known = commands.filter(({ item }) => rows.has(item));
       const requests = known.map((command): ItemRequest => {
         const { kind, owner } = rows.get(command.item)!;
-        return { ...this.#request(row, batch, command, itemsOf(folder)), kind, owner };
+        return { ...this.#request(row, batch, command, itemsOf(folder), actor), kind, owner };
       });
       const results = await deps.items.execute(row.tenant, requests);
       staying.push(...known.filter((command, index) => isStaying(command, results[index] as ItemResult)));
@@ -188,13 +188,15 @@ export class HeldBatches {
     { rule }: Batch,
     held: HeldCommand,
     collection: CollectionId,
+    actor: Actor,
   ): Omit<ItemRequest, 'kind' | 'owner'> {
+    const by = actor.kind === 'admin' && actor.name ? `, released by ${actor.name}` : '';
     return {
       item: held.item,
       commandId: this.#deps.commandId(['release', batch, held.item]),
       actor: { kind: 'device', account, device },
       at: this.#deps.now(),
-      cause: { command: 'release', reason: `batch ${batch}` },
+      cause: { command: 'release', reason: `batch ${batch}${by}` },
       command: (history: readonly PastEvent[]): ItemCommand | Refusal => {
         const state = fold(history);
         if (!state || state.collection !== collection) return refused('the item is not in the folder any more');

@@ -99,6 +99,7 @@ export async function answer(
     const events = done.hold ? [syncEvent('CommandsHeld', done.hold), event] : [event];
     const appended = await deps.conversations.appendAfter(id, conversation, writes, events, meta);
     if (!appended) return null;
+    if (done.hold) deps.massDeletes?.onHeld?.(id, done.hold.batch, done.hold.commands.length);
     if (look && !found) appended.conversation.checked = { key: issued, position: look.position, config: look.config };
     // An Add that is here already may have been edited since it was first sent.
     if (appended.repeated) await onRepeated?.();

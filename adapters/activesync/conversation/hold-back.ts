@@ -15,10 +15,13 @@ import type { ItemRequest, ItemResult } from '../../items/item-commands.ts';
 import { itemsOf } from '../session.ts';
 import type { CommandPlan, CommandsDeps, CommandsInput, Hold, Planned } from './commands.ts';
 import type { Losses, RecentLosses } from './recent-losses.ts';
+import type { ConversationId } from './store.ts';
 
 export interface MassDeletes {
   readonly limits: MassDeleteLimits;
   readonly recent: RecentLosses;
+  /** Somebody looks at these: so many commands of a device were held back just now. */
+  readonly onHeld?: (id: ConversationId, batch: string, items: number) => void;
 }
 
 type Prepared = { readonly results: readonly ItemResult[]; readonly writes: readonly DomainWrite[] } | null;

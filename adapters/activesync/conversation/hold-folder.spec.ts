@@ -148,3 +148,22 @@ describe('a phone that empties a folder', () => {
     expect(await present()).toEqual(items);
   });
 });
+
+describe('a phone that waits with Ping', () => {
+  it('is told of the folder when what it deleted is given back', async () => {
+    await given(30);
+    const { key, items } = await phone.pull(folder);
+    await phone.sync(
+      folder,
+      key,
+      items.map((item) => el(AirSync.Delete, [el(AirSync.ServerId, item)])),
+    );
+    const [batch] = await open();
+    let isOver = false;
+    const waiting = phone.ping(600, [folder]).finally(() => (isOver = true));
+    await expect.poll(() => server.engine.heads.parked).toBe(1);
+    expect(isOver).toBe(false);
+    await service.discard(batch?.batch as string, { kind: 'admin' });
+    expect((await waiting).status).toBe(2);
+  });
+});

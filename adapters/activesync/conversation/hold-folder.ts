@@ -80,7 +80,10 @@ async function hold(
       const { revision } = conversation.head;
       const commandId = deps.commandId(['hold', id.device, id.collection, String(revision), deps.nonce()]);
       const meta: EventMeta = { at: deps.now(), actor: actorOf(session), commandId, cause: { command: by } };
-      if (await deps.conversations.append(id, conversation, events, meta)) return;
+      if (await deps.conversations.append(id, conversation, events, meta)) {
+        deps.massDeletes?.onHeld?.(id, batch, rows.length);
+        return;
+      }
     }
     throw new ItemContended();
   });

@@ -2,7 +2,7 @@
  * Notices loops and storms of devices, and brakes them: 503 with Retry-After (MS-ASHTTP 3.1.5.2.3), for what loops alone
  * where that can be told apart, at first for half a minute, then longer. A brake ends by itself.
  *
- * All of it is kept in memory, of this process alone: of the 20,000 devices that came last a kilobyte or so each (the
+ * All of it is kept in memory, of this process alone: of the 20,000 devices that came last about two kilobytes each (the
  * last few requests as digests, the last key of each folder), and of 10,000 brakes.
  */
 import { LRUCache } from 'lru-cache';
