@@ -1,6 +1,6 @@
 /**
  * The server, and the commands beside it, ended at chosen points of what they do: append, project, answer, write-back,
- * rebuild. Real processes, really killed; afterwards nothing is lost and nothing is there twice.
+ * rebuild, erase. Real processes, really killed; afterwards nothing is lost and nothing is there twice.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,15 +9,17 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runVerify } from '../../api/cli/verify.ts';
 import { EasClient } from '../eas-client/client.ts';
+import { folderSync } from '../eas-client/commands/folders.ts';
+import { encodeSync, readSync } from '../eas-client/commands/sync.ts';
 import { NoAnswer, Transport } from '../eas-client/transport.ts';
 import { adminToken, ServerProcess } from '../server-process.ts';
 import { Random } from '../simulator/random.ts';
-import { everything, KillPhone } from './kill-phone.ts';
+import { everything, KillPhone, person } from './kill-phone.ts';
 
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
-const rounds = Number(process.env.CRASH_ROUNDS ?? 24);
+const rounds = Number(process.env.CRASH_ROUNDS ?? 21);
 
-const points = ['append', 'project', 'answer', 'writeback', 'office', 'rebuild'] as const;
+const points = ['append', 'project', 'answer', 'writeback', 'office', 'rebuild', 'erase'] as const;
 type Point = (typeof points)[number];
 const moments = ['before', 'sent', 'after'] as const;
 /** How many passings of a point there are at least in what the phones do in a round. */
@@ -28,6 +30,7 @@ const passingsMax: Readonly<Record<Point, number>> = {
   writeback: 8,
   office: 8,
   rebuild: 60,
+  erase: 40,
 };
 /** A point that is not passed often enough in so many answers is as good as another. */
 const answersMax = 60;
@@ -96,6 +99,57 @@ async function crashRebuild(random: Random): Promise<void> {
   expect(again.code, again.said).toBe(0);
 }
 
+/** A contact of a phone of its own is erased, and the server dies of it; asked again the erasure is finished. */
+async function crashErase(random: Random, nth: number): Promise<void> {
+  const user = random.pick(users);
+  const client = new EasClient({ transport: transport!, user, password: 'demo', deviceId: `crasherase${nth}` });
+  const { item, collection } = await addContact(client, `Slettes${nth}`);
+  await server!.stop();
+  const at = `any:${random.pick(moments)}:${1 + random.below(passingsMax.erase)}:${random.below(5)}`;
+  await start([], { CRASH_AT: at, CRASH_URL: '/admin/erasures' });
+  const erase = () => adminAnswer('POST', '/erasures', { item, yes: true, force: true });
+  const first = await erase().catch(() => undefined);
+  await server!.kill();
+  await start([]);
+  const again = await erase();
+  // Done now, or done before the server died; never neither.
+  expect([first?.status, again.status].filter((status) => status === 200)).not.toHaveLength(2);
+  expect([200, 409]).toContain(again.status);
+  if (again.status === 409) expect(again.body).toMatchObject({ error: 'already_erased' });
+  const history = await adminAnswer('GET', `/items/${item}/history`);
+  expect(JSON.stringify(history.body)).not.toContain('Slettes');
+  const { items } = await everything(
+    new EasClient({ transport: transport!, user, password: 'demo', deviceId: 'fresh' }),
+  );
+  expect(items.filter(({ serverId }) => serverId === item)).toEqual([]);
+  expect(collection).not.toBe('');
+}
+
+async function addContact(client: EasClient, name: string): Promise<{ item: string; collection: string }> {
+  const { added } = await folderSync(client, '0');
+  const collection = added.find(({ type }) => type === 9)?.id as string;
+  const begun = await client.send('Sync', encodeSync({ collections: [{ id: collection, key: '0' }] }));
+  const { key } = readSync(begun.root, 0).collections[0]!;
+  const commands = [{ do: 'add' as const, clientId: name, data: person(name, 'slettes') }];
+  const sent = await client.send(
+    'Sync',
+    encodeSync({ collections: [{ id: collection, key, getChanges: false, commands }] }),
+  );
+  const response = readSync(sent.root, 0).collections[0]?.responses[0];
+  expect(response?.status).toBe(1);
+  return { item: response?.serverId as string, collection };
+}
+
+async function adminAnswer(method: 'GET' | 'POST', url: string, body?: object) {
+  const headers = {
+    authorization: `Bearer ${adminToken}`,
+    ...(body ? { 'content-type': 'application/json' } : {}),
+  };
+  const sent = body ? { body: JSON.stringify(body) } : {};
+  const response = await fetch(`${server!.url}/admin${url}`, { method, headers, ...sent });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
 function program(args: readonly string[], crashAt?: string): Promise<{ code: number | null; said: string }> {
   const nodeArgs = crashAt ? ['--import', preload] : [];
   const env = { PATH: process.env.PATH, DATA_DIR: dataDir(), ...(crashAt ? { CRASH_AT: crashAt } : {}) };
@@ -107,12 +161,9 @@ function program(args: readonly string[], crashAt?: string): Promise<{ code: num
 }
 
 async function admin(method: 'GET' | 'POST', url: string): Promise<Record<string, unknown>> {
-  const response = await fetch(`${server!.url}/admin${url}`, {
-    method,
-    headers: { authorization: `Bearer ${adminToken}` },
-  });
-  expect(response.status, url).toBe(200);
-  return (await response.json()) as Record<string, unknown>;
+  const { status, body } = await adminAnswer(method, url);
+  expect(status, url).toBe(200);
+  return body;
 }
 
 /** Names of the contacts in the office's own screens. */
@@ -142,6 +193,15 @@ it(`keeps every promise through ${rounds} crashes at chosen points (CRASH_SEED=$
       isPlain = true;
       await crashRebuild(random);
       tally.set('rebuild', (tally.get('rebuild') ?? 0) + 1);
+      continue;
+    }
+    if (point === 'erase') {
+      if (!isPlain) await start(phones);
+      isPlain = true;
+      await crashErase(random, round);
+      running = server as ServerProcess;
+      for (const phone of phones) phone.connect(transport as Transport);
+      tally.set('erase', (tally.get('erase') ?? 0) + 1);
       continue;
     }
     const moment = random.pick(moments);

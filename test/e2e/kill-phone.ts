@@ -242,7 +242,7 @@ export class KillPhone {
   }
 }
 
-function person(name: string, jobTitle: string): Element {
+export function person(name: string, jobTitle: string): Element {
   return el(AirSync.ApplicationData, [
     el(Contacts.FileAs, name),
     el(Contacts.LastName, name),
