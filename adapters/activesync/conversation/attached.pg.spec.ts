@@ -4,7 +4,12 @@ import { freshDatabase } from '../../../test/postgres.ts';
 import { contact, fieldsOf } from '../../../test/world/examples.ts';
 import { Phone } from '../../../test/world/phone.ts';
 import { World } from '../../../test/world/world.ts';
+import { getItemEstimateHandler } from '../commands/get-item-estimate/handle.ts';
 import type { Session } from '../session.ts';
+import { AirSync, GetItemEstimate } from '../wbxml/code-pages/index.ts';
+import { decodeWbxml } from '../wbxml/decode.ts';
+import { formatXml } from '../wbxml/format.ts';
+import { Writer } from '../wbxml/writer.ts';
 
 let world: World;
 let email: string;
@@ -83,6 +88,28 @@ describe('a phone that changed its DeviceId', () => {
     expect(companies(phone)).toEqual(['Fjell AS', 'Havet AS']);
     expect(companies(await begun('fresh'))).toEqual(['Fjell AS', 'Havet AS']);
     expect(phone.complaints).toEqual([]);
+  });
+
+  it('is told how much there is by the key it has', async () => {
+    const before = await begun('id 1');
+    await before.sync(contacts, { commands: [add(before, 'Hav AS'), add(before, 'Fjell AS')] });
+    const other = await begun('other');
+    await other.sync(contacts, { commands: [add(other, 'Dal AS')] });
+    await world.settle(email);
+    const phone = as(before, 'id 2');
+    const asked = new Writer()
+      .open(GetItemEstimate.GetItemEstimate)
+      .open(GetItemEstimate.Collections)
+      .open(GetItemEstimate.Collection)
+      .element(AirSync.SyncKey, phone.folder(contacts).key)
+      .element(GetItemEstimate.CollectionId, contacts);
+    const root = decodeWbxml(asked.close().close().close().finish());
+    if (!root.ok) throw new Error(root.reason);
+    const handle = getItemEstimateHandler(world.engine.deps);
+    const answer = await handle({ session: phone.session, root: root.root, onClose: () => {} });
+    const told = decodeWbxml((answer as { body: Buffer }).body);
+    expect(told.ok && formatXml(told.root, { redact: false })).toMatch(/Estimate[^0-9]*>1</);
+    expect(succeeded).toEqual([]);
   });
 
   it('may do so at every start', async () => {

@@ -1,10 +1,14 @@
 /** GetItemEstimate: MS-ASCMD 2.2.1.9. */
-import type { FolderTree } from '../../../../domain/folder/state.ts';
-import type { CollectionId } from '../../../../domain/shared/ids.ts';
-import { recognise, standpoint } from '../../../../domain/sync/decide.ts';
+import type { Folder, FolderTree } from '../../../../domain/folder/state.ts';
+import type { CollectionId, ItemId, Position } from '../../../../domain/shared/ids.ts';
+import { recognise, type Standpoint, standpoint as standpointOf } from '../../../../domain/sync/decide.ts';
+import { defaultOptions, type SyncOptions } from '../../../../domain/sync/events.ts';
 import { parseKey } from '../../../../domain/sync/key.ts';
+import type { ConversationState } from '../../../../domain/sync/state.ts';
 import { itemFilter } from '../../conversation/filter.ts';
+import { pastOf, pastOfFormer } from '../../conversation/past.ts';
 import { Renderer } from '../../conversation/renderer.ts';
+import type { ConversationId } from '../../conversation/store.ts';
 import type { SyncDeps } from '../../deps.ts';
 import { statusAnswer } from '../../http/command-status.ts';
 import type { CommandHandler } from '../../request.ts';
@@ -46,24 +50,40 @@ async function answer(deps: SyncDeps, session: Session, tree: FolderTree, elemen
   const syncKey = textOf(element, AirSync.SyncKey) ?? '';
   if (syncKey === '0' || syncKey === '') return failed(estimateStatus.notPrimed);
   const id = conversationOf(session, folder.collection);
-  const key = parseKey(syncKey, deps.keyChecks.of(id));
   const conversation = await deps.conversations.load(id);
-  const { state } = conversation;
-  const recognised = key ? recognise(state, key) : 'unknown';
-  if (!state || recognised === 'unknown') return failed(estimateStatus.invalidSyncKey);
-  // An earlier key is told what the last one would be: it is an estimate, and Sync will do it right.
-  const isNext = recognised === 'next' || (recognised === 'earlier' && state.offer !== null);
-  const renderer = new Renderer(deps.classOf(folder.kind), session, state.options, folder.owner !== undefined);
-  const filter = itemFilter(folder.kind, filterTypeOf(element) ?? state.options.filterType, Date.parse(deps.now()));
-  const count = await estimate(deps, {
-    id,
-    conversation,
-    standpoint: standpoint(state, isNext ? 'next' : 'repeat'),
-    collection: itemsOf(folder),
-    filter,
-    renderer,
-  });
+  const found = await standpointBy(deps, session, folder, id, conversation.state, syncKey);
+  if (!found) return failed(estimateStatus.invalidSyncKey);
+  const { options } = found;
+  const renderer = new Renderer(deps.classOf(folder.kind), session, options, folder.owner !== undefined);
+  const filter = itemFilter(folder.kind, filterTypeOf(element) ?? options.filterType, Date.parse(deps.now()));
+  const { standpoint } = found;
+  const count = await estimate(deps, { id, conversation, standpoint, collection: itemsOf(folder), filter, renderer });
   return { status: estimateStatus.success, collectionId, count };
+}
+
+/** What the key stands for, as Sync would take it up; nothing is stored. Null for a key that was never issued. */
+async function standpointBy(
+  deps: SyncDeps,
+  session: Session,
+  folder: Folder,
+  id: ConversationId,
+  state: ConversationState | null,
+  syncKey: string,
+): Promise<{ readonly standpoint: Standpoint; readonly options: SyncOptions } | null> {
+  const key = parseKey(syncKey, deps.keyChecks.of(id));
+  const recognised = key ? recognise(state, key) : 'unknown';
+  if (state && recognised !== 'unknown') {
+    // An earlier key is told what the last one would be: it is an estimate, and Sync will do it right.
+    const isNext = recognised === 'next' || (recognised === 'earlier' && state.offer !== null);
+    return { standpoint: standpointOf(state, isNext ? 'next' : 'repeat'), options: state.options };
+  }
+  const past = key
+    ? await pastOf(deps, id, folder, state, key)
+    : await pastOfFormer(deps, session, id, folder, syncKey);
+  if (!past) return null;
+  const cursor = { position: 0 as Position, config: '' };
+  const standpoint = { base: 1, cursor, stale: new Set<ItemId>(), overlay: past.held };
+  return { standpoint, options: past.options ?? defaultOptions };
 }
 
 /** In Options since 14.0, before beside the key. */
