@@ -20,13 +20,14 @@ import type { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
 import type { ExchangeStore } from '../adapters/exchange-record/store.port.ts';
 import { type ExportedPerson, type ExportLine, exportPerson } from '../adapters/export/person-export.ts';
 import { ItemFinder } from '../adapters/history/find.ts';
-import { ItemHistories } from '../adapters/history/item-history.ts';
+import { ItemHistories, type KeysAbove } from '../adapters/history/item-history.ts';
 import { commandIdFrom } from '../adapters/ids.ts';
 import type { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { PastStates } from '../adapters/past/states.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
 import { Replays } from '../adapters/replay/replays.ts';
+import { WhereaboutsFinder } from '../adapters/whereabouts/whereabouts.ts';
 import type { Instant, TenantId } from '../domain/shared/ids.ts';
 import type { MassDeleteLimits } from '../domain/sync/held-back.ts';
 import { ConflictsReader } from '../projections/conflicts/read.ts';
@@ -62,6 +63,7 @@ import { ReplayService } from './services/replays.ts';
 import { Restoring } from './services/restoring.ts';
 import { Searches } from './services/searches.ts';
 import { Watches } from './services/watches.ts';
+import { WhereaboutsService } from './services/whereabouts.ts';
 
 export interface SupportOptions {
   readonly pool: Pool;
@@ -102,6 +104,7 @@ export interface Support {
   readonly failures: Failures;
   readonly watches: Watches;
   readonly replays: ReplayService;
+  readonly whereabouts: WhereaboutsService;
   readonly guard?: RequestGuard;
   readonly heldBatches: HeldBatches;
   readonly histories: ItemHistories;
@@ -137,6 +140,7 @@ export function buildSupport(options: SupportOptions): Support {
       ...{ store: recorded, recorder, exchanges, events: store },
       refusals: new WriteBackQueue(db),
     }),
+    whereabouts: whereaboutsOf(options),
     replays: new ReplayService(replaysOf(options), directory),
     watches: new Watches({ recorder, devices, directory, reader: new DevicesReader(db), now }),
     ...(options.guard ? { guard: options.guard } : {}),
@@ -216,4 +220,14 @@ function replaysOf(options: SupportOptions): Replays {
     stored,
     commit: { items: engine.items, view: engine.itemView, open: engine.deps.open, now },
   });
+}
+
+function whereaboutsOf(options: SupportOptions): WhereaboutsService {
+  const { pool, store, engine, exchanges, directory, recorder, settled, anchoring } = options;
+  const keysAbove = anchoring && ((...of: Parameters<KeysAbove>) => new Traces(pool).subjectsAbove(...of));
+  const finder = new WhereaboutsFinder({
+    ...{ store, record: exchanges, syncView: engine.syncView, deps: engine.deps },
+    ...(keysAbove ? { keysAbove } : {}),
+  });
+  return new WhereaboutsService({ finder, directory, recorder, settled });
 }

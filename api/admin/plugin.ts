@@ -27,6 +27,7 @@ import { replayRoutes } from './replays.ts';
 import { restoringRoutes } from './restoring.ts';
 import { stateRoutes } from './states.ts';
 import { watchRoutes } from './watches.ts';
+import { whereaboutsRoutes } from './whereabouts.ts';
 
 export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { deps }) => {
   const durations = requestDurations(deps.metrics);
@@ -74,6 +75,7 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(exchangeRoutes, { deps });
   await app.register(replayRoutes, { deps });
   await app.register(failureRoutes, { deps });
+  await app.register(whereaboutsRoutes, { deps });
   await app.register(watchRoutes, { deps });
   await app.register(restoringRoutes, { deps });
   await app.register(conflictRoutes, { deps });

@@ -33,7 +33,7 @@ export class MemoryExchanges implements ExchangeSink, Pick<ExchangeReader, 'find
     return this.all.find((exchange) => exchange.id === id);
   }
 
-  async list({ device, from, to, suspicious, after, limit }: ExchangeQuery): Promise<Exchange[]> {
+  async list({ device, from, to, suspicious, newestFirst, after, limit }: ExchangeQuery): Promise<Exchange[]> {
     const found = this.all.filter(
       (exchange) =>
         (!device || exchange.device === device) &&
@@ -41,6 +41,7 @@ export class MemoryExchanges implements ExchangeSink, Pick<ExchangeReader, 'find
         (!to || exchange.at < to) &&
         (!suspicious || exchange.verdicts.length > 0),
     );
+    if (newestFirst) found.reverse();
     const start = after ? found.findIndex(({ id }) => id === after) + 1 : 0;
     return found.slice(start, start + limit);
   }

@@ -19,6 +19,7 @@ import { replayCommand, shadowCommand } from './replay.ts';
 import { restoreCommand, revertCommand, undoCommand } from './restoring.ts';
 import { stateDeviceCommand, stateFolderCommand, stateItemCommand } from './state.ts';
 import { watchCommand } from './watch.ts';
+import { whyCommand } from './why.ts';
 
 export const commands: readonly CliCommand[] = [
   historyCommand,
@@ -46,6 +47,7 @@ export const commands: readonly CliCommand[] = [
   failuresCommand,
   exchangesCommand,
   exchangeCommand,
+  whyCommand,
   replayCommand,
   shadowCommand,
   watchCommand,
