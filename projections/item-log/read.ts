@@ -115,7 +115,7 @@ export class ItemLogReader {
   /** Whose an item is and of which kind; null for an item nobody has or had. Asks once, whatever tenants there are. */
   async locate(item: ItemId): Promise<{ tenant: TenantId; kind: ItemKind } | null> {
     const { rows } = await sql<{ tenant: TenantId; kind: ItemKind }>`
-      select tenant, kind from item_event where item = ${item} and not link order by position limit 1
+      select tenant, kind from item_event where item = ${item} and not link order by kind is null, position limit 1
     `.execute(this.#db);
     return rows[0] ?? null;
   }
