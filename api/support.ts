@@ -185,10 +185,6 @@ function buildErasures(options: SupportOptions, itemLog: ItemLogReader): Erasure
   const erasure = new Erasure({
     ...{ store: stored, keys, blobs, items: engine.items, folders: engine.deps.folders, settled, now },
     traces: new Traces(pool),
-    hasOffice: async (tenant, account) => {
-      const state = await directory.account(tenant, account);
-      return state.kind === 'account' && state.office !== undefined;
-    },
     endAccount: accountEnder({ store: stored, directory, settled, now }),
     forgetElsewhere: (gone) => forgetInBackups(options.backupDir, gone),
     commandId: commandIdFrom,

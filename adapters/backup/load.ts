@@ -63,8 +63,9 @@ export async function loadBackup(
     await loadTable(client, folder, table);
     onProgress(table.name, table.rows);
   }
-  await client.query(`select setval(pg_get_serial_sequence('log_anchors', 'nth'),
-    coalesce((select max(nth) from log_anchors), 0) + 1, false)`);
+  // Only ever forwards: a sequence does not go back with a transaction that is given up.
+  await client.query(`select setval(s, greatest(nextval(s), (select coalesce(max(nth), 0) + 1 from log_anchors)), false)
+    from pg_get_serial_sequence('log_anchors', 'nth') as s`);
   const gone = new Map<string, string>(
     erased.flatMap(({ tenant, subjects, at }) => subjects.map((subject) => [`${tenant}\n${subject}`, at] as const)),
   );

@@ -44,7 +44,6 @@ beforeAll(async () => {
     items: new ItemCommands(store),
     folders: { of: () => new Map(), run: async () => ({ kind: 'done', tree: new Map() }) },
     traces: new Traces(pool),
-    hasOffice: async () => false,
     endAccount: async () => {},
     forgetElsewhere: async () => {},
     settled: async () => {},
@@ -107,7 +106,7 @@ describe('an erasure', () => {
 
   it('waits for the office as long as it may, and goes on only by force', async () => {
     const item = await note('mink');
-    const erasure = new Erasure({ ...options, hasOffice: async () => true, officeWithinMs: 0 });
+    const erasure = new Erasure({ ...options, officeWithinMs: 0 });
     await database.pool.query(
       `insert into writeback_intent (event_id, tenant, item, kind, account, revision, position)
         values (gen_random_uuid(), $1, $2, 'note', $3, 0, 1)`,

@@ -38,8 +38,6 @@ export interface ErasureOptions {
   readonly items: ItemCommands;
   readonly folders: Folders;
   readonly traces: Traces;
-  /** Whether the account has an office that must hear of removals. */
-  readonly hasOffice: (tenant: TenantId, account: AccountId) => Promise<boolean>;
   /** Ends the account: nobody signs in any more. */
   readonly endAccount: (tenant: TenantId, account: AccountId, actor: Actor, cause: Cause) => Promise<void>;
   /** What lies elsewhere and must go too: keys in backups. */
@@ -119,9 +117,7 @@ export class Erasure {
     const state = fold(pastEvents(events));
     if (!state) return { kind: 'already' };
     if (!state.removed) await this.#remove(tenant, item, kind, state.owner, why);
-    const office = (await this.#options.hasOffice(tenant, state.owner))
-      ? await this.#officeSays(tenant, item, force ? 0 : (this.#options.officeWithinMs ?? 15_000))
-      : 'gone';
+    const office = await this.#officeSays(tenant, item, force ? 0 : (this.#options.officeWithinMs ?? 15_000));
     if (office !== 'gone' && !force) return { kind: 'officeNotConfirmed', reason: office };
     const sealed = await traces.sealedBy(tenant, [itemSubject(item)]);
     const erased: Erased = {
@@ -198,8 +194,11 @@ export class Erasure {
     const subject = subjectOf(erased);
     const subjects = await traces.subjectsBelow(tenant, subject);
     const named = await this.#blobsIn(tenant, streams as StreamName[]);
-    await forgetElsewhere({ tenant, at, erased, subjects });
-    await keys.destroy(tenant, subject);
+    // In this order, so that a key that is gone is gone elsewhere too.
+    if ((await keys.find(tenant, [subject])).size > 0) {
+      await forgetElsewhere({ tenant, at, erased, subjects });
+      await keys.destroy(tenant, subject);
+    }
     if (named.length > 0) await blobs.remove(tenant, named, farFuture);
     await settled(tenant);
     if (erased.subject === 'item') await traces.purgeItem(tenant, erased.item as ItemId, erased.collection);
@@ -239,7 +238,7 @@ export class Erasure {
     await this.#options.settled(tenant);
   }
 
-  /** `gone`, or why that is not known. */
+  /** `gone`, or why that is not known. An item the office never heard of is gone there. */
   async #officeSays(tenant: TenantId, item: ItemId, withinMs: number): Promise<string> {
     const { store, traces } = this.#options;
     for (const untilMs = performance.now() + withinMs; ; ) {

@@ -49,13 +49,16 @@ import {
 
 const help = [
   'Usage: npm run restore -- <folder> [--replace] [--force]',
+  '       npm run restore -- --in-place [--force]',
   '',
   'Puts the state of a backup back, while the server is stopped: proves the files and the log, makes the read models',
   'anew, and lets every device go on from what it holds, also where it is ahead of the backup. What was erased since the',
   'backup stays erased. When anything fails before the end, the database is as it was.',
   '',
-  '  --replace  the database holds events: they are given up',
-  '  --force    also when the log of the backup does not hold',
+  '  --replace   the database holds events: they are given up',
+  '  --in-place  the database was brought back by PostgreSQL itself (pg_restore, recovery to a point in time): does the',
+  '              rest, without which phones that are ahead would lose what they hold',
+  '  --force     also when the log does not hold',
   '',
   ...environmentHelp,
   '  MASTER_KEY    the one the backup was sealed under, unless it is kept in DATA_DIR',
@@ -73,6 +76,7 @@ export async function runRestore(
   const { values, positionals } = parseOptions(args, {
     help: { type: 'boolean', short: 'h' },
     replace: { type: 'boolean' },
+    'in-place': { type: 'boolean' },
     force: { type: 'boolean' },
   });
   if (values.help) {
@@ -80,8 +84,9 @@ export async function runRestore(
     return 0;
   }
   const [given, ...more] = positionals;
-  if (given === undefined || more.length > 0) throw new ConfigError('Name the folder of one backup.');
-  const folder = path.resolve(given);
+  const isInPlace = values['in-place'] === true;
+  if (isInPlace ? given !== undefined : given === undefined || more.length > 0)
+    throw new ConfigError(isInPlace ? '--in-place takes no folder.' : 'Name the folder of one backup.');
   const master = await knownMasterKey(env);
   if (master === undefined) {
     throw new ConfigError(
@@ -89,15 +94,8 @@ export async function runRestore(
     );
   }
   try {
-    const manifest = await readManifest(folder);
-    remark(`proving the files of ${folder}`);
-    await checkBackup(folder, manifest);
-    const strange = manifest.migrations.filter((name) => !allMigrations().some((known) => known.name === name));
-    if (strange.length > 0)
-      throw new ConfigError(
-        `A newer version of MobileSync made this backup (${strange.join(', ')}): restore it with that.`,
-      );
-    return await restoreInto(env, folder, manifest, master, values, print, remark);
+    const source = given === undefined ? undefined : await proven(path.resolve(given), remark);
+    return await restoreInto(env, source, master, values, print, remark);
   } catch (error) {
     if (error instanceof NoBackup) throw new ConfigError(error.message);
     if (error instanceof DataDirInUse) throw new NotNow('The server runs: stop it, then restore.');
@@ -105,10 +103,28 @@ export async function runRestore(
   }
 }
 
+interface Source {
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
+/** @throws NoBackup, ConfigError */
+async function proven(folder: string, remark: Print): Promise<Source> {
+  const manifest = await readManifest(folder);
+  const strange = manifest.migrations.filter((name) => !allMigrations().some((known) => known.name === name));
+  if (strange.length > 0) {
+    const steps = strange.join(', ');
+    throw new ConfigError(`A newer version of MobileSync made this backup (${steps}): restore it with that.`);
+  }
+  remark(`proving the files of ${folder}`);
+  await checkBackup(folder, manifest);
+  return { folder, manifest };
+}
+
+/** Without a source the database is taken as it is: somebody else brought it back. */
 async function restoreInto(
   env: CliEnvironment,
-  folder: string,
-  manifest: Manifest,
+  source: Source | undefined,
   master: string,
   { replace, force }: { readonly replace?: boolean; readonly force?: boolean },
   print: Print,
@@ -126,17 +142,22 @@ async function restoreInto(
     await mustBeAlone(pool);
     await migrate(pool, allMigrations());
     const { rows } = await pool.query('select from events limit 1');
-    if (rows.length > 0 && replace !== true)
+    if (source && rows.length > 0 && replace !== true)
       throw new ConfigError('The database holds events: say --replace to give them up for those of the backup.');
-    const erased = await erasedSince(env, folder, pool, manifest.at);
+    const erased = await erasedSince(env, source?.folder, pool);
     const files = anchorFiles(anchorDirOf(env));
     const client = await pool.connect();
     let isBroken = false;
+    let tenants: Manifest['tenants'];
     try {
       await client.query('begin');
-      await loadBackup(client, folder, manifest, erased, (table, count) => remark(`${table}: ${count} rows`));
-      await mustHold(client, { master, manifest, files, force: force === true, print });
-      await beginRestore(client, folder);
+      if (source) {
+        const told = (table: string, count: number) => remark(`${table}: ${count} rows`);
+        await loadBackup(client, source.folder, source.manifest, erased, told);
+      } else await eraseAgain(client, erased);
+      tenants = (await client.query<Manifest['tenants'][number]>('select tenant, position from tenants')).rows;
+      await mustHold(client, { master, tenants, files, force: force === true, print });
+      await beginRestore(client, source?.folder ?? 'the database in place');
       await client.query('commit');
     } catch (error) {
       isBroken = true;
@@ -144,9 +165,10 @@ async function restoreInto(
     } finally {
       client.release(isBroken);
     }
-    await goOn(pool, { master, files, manifest, erased, remark });
-    const events = manifest.tables.find(({ name }) => name === 'events')?.rows ?? 0;
-    print(`${events} events of ${manifest.tenants.length} tenants are as they were at ${manifest.at}`);
+    await goOn(pool, { master, files, tenants, erased, remark });
+    const events = tenants.reduce((all, { position }) => all + position, 0);
+    const since = source ? `as they were at ${source.manifest.at}` : 'ready to go on';
+    print(`${events} events of ${tenants.length} tenants are ${since}`);
     return 0;
   } finally {
     await database.close();
@@ -163,16 +185,28 @@ async function mustBeAlone(pool: Pool): Promise<void> {
 type Gone = Pick<LedgerEntry, 'tenant' | 'subjects' | 'at'> & Partial<Pick<LedgerEntry, 'erased'>>;
 
 /** By the ledgers beside the backups, and by what the present database knows of destroyed keys. */
-async function erasedSince(env: CliEnvironment, folder: string, pool: Pool, since: string): Promise<Gone[]> {
-  const directories = new Set([path.resolve(backupDirOf(env)), path.dirname(folder)]);
+async function erasedSince(env: CliEnvironment, folder: string | undefined, pool: Pool): Promise<Gone[]> {
+  const directories = new Set([
+    path.resolve(backupDirOf(env)),
+    ...(folder === undefined ? [] : [path.dirname(folder)]),
+  ]);
   const ledgers = (await Promise.all([...directories].map(readLedger))).flat();
   const { rows } = await pool.query<{ tenant: TenantId; subjects: never[]; at: never }>(
     `select tenant, array_agg(subject) as subjects, max(destroyed_at)::text as at from data_keys
       where destroyed_at is not null group by tenant`,
   );
   const entries = new Map(ledgers.map((entry) => [JSON.stringify(entry), entry]));
-  // What was erased before the backup is in it already.
-  return [...[...entries.values()].filter(({ at }) => at >= since), ...rows];
+  return [...entries.values(), ...rows];
+}
+
+/** What the ledgers name goes once more. */
+async function eraseAgain(client: pg.PoolClient, erased: readonly Gone[]): Promise<void> {
+  for (const { tenant, subjects, at } of erased)
+    await client.query(
+      `update data_keys set wrapped = null, destroyed_at = $3
+        where tenant = $1 and subject = any($2::text[]) and wrapped is not null`,
+      [tenant, subjects, at],
+    );
 }
 
 /** @throws ConfigError when the restored log does not hold; the transaction is the caller's to give up. */
@@ -180,20 +214,20 @@ async function mustHold(
   client: pg.PoolClient,
   options: {
     readonly master: string;
-    readonly manifest: Manifest;
+    readonly tenants: Manifest['tenants'];
     readonly files: AnchorPlace;
     readonly force: boolean;
     readonly print: Print;
   },
 ): Promise<void> {
-  const { master, manifest, files, force, print } = options;
+  const { master, tenants, files, force, print } = options;
   // Reads what the transaction wrote; there is nobody else to share the connection with.
   const pool = { query: client.query.bind(client) } as unknown as Pool;
   const owner = masterKeyFromBase64(master);
   if ((await isMasterOf(pool, owner)) === false)
-    throw new ConfigError('The backup was sealed under another master key: give the one it had.');
+    throw new ConfigError('It was sealed under another master key: give the one it had.');
   const seal = new AnchorSeal(derivedSecret(master, 'anchors'));
-  const heads = new Map(manifest.tenants.map(({ tenant, position }) => [tenant as TenantId, position]));
+  const heads = new Map(tenants.map(({ tenant, position }) => [tenant as TenantId, position]));
   const table = anchorTable(pool);
   const place: AnchorPlace = {
     ...table,
@@ -213,7 +247,7 @@ async function mustHold(
     if (line.kind === 'done') findings = line.findings;
   }
   if (findings > 0 && !force)
-    throw new ConfigError(`The log of the backup does not hold (${findings} findings): nothing was restored.`);
+    throw new ConfigError(`The log of it does not hold (${findings} findings): nothing was restored.`);
 }
 
 /** From here on the restored log is the log. Done again it does no harm. */
@@ -222,12 +256,12 @@ async function goOn(
   options: {
     readonly master: string;
     readonly files: AnchorPlace;
-    readonly manifest: Manifest;
+    readonly tenants: Manifest['tenants'];
     readonly erased: readonly Gone[];
     readonly remark: Print;
   },
 ): Promise<void> {
-  const { master, files, manifest, erased, remark } = options;
+  const { master, files, erased, remark } = options;
   const log = postgresEventLog({ pool });
   const keys = keyRing({ table: postgresKeyTable({ pool }), master: masterKeyFromBase64(master), maxCached: 200_000 });
   const store = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
@@ -236,7 +270,7 @@ async function goOn(
     const places = [anchorTable(pool), files];
     const onError = (error: unknown) => remark(`not anchored: ${(error as Error).message}`);
     const anchors = new Anchors({ log, seal, places, clock: systemClock, onError });
-    const tenants = new Set([...manifest.tenants.map(({ tenant }) => tenant as TenantId), ...(await files.tenants())]);
+    const tenants = new Set([...options.tenants.map(({ tenant }) => tenant as TenantId), ...(await files.tenants())]);
     for (const tenant of tenants) await anchors.restored(tenant);
     for (const entry of erased) if (entry.erased) await tellErased(store, entry);
     const deps = { log, store, now: systemClock.instant, commandId: commandIdFrom, nonce: randomUUID };
@@ -258,7 +292,8 @@ async function goOn(
 
 /** The word of the erasure was given up with the log; it is said again, so that history and devices hear of it. */
 async function tellErased(store: EventStore, { tenant, at, erased, subjects }: Gone): Promise<void> {
-  const { head } = await store.load(tenant, erasureStream);
+  const { head, events } = await store.load(tenant, erasureStream);
+  if (events.some((one) => one.meta.at === at && JSON.stringify(one.data) === JSON.stringify(erased))) return;
   const event = { type: 'SubjectErased', version: 1, data: erased } as const;
   const meta = {
     at,

@@ -369,6 +369,9 @@ describe('Anchors', () => {
     await write(tenant, 'c', 'b', 'a', 'c', 'b', 'a');
     await anchors.anchor(tenant);
     expect(await found(tenant)).toEqual([]);
+    // Said again, it brings nothing back of what was given up.
+    await anchorsOf().restored(tenant);
+    expect(await found(tenant)).toEqual([]);
     await tamper(tenant, (client) =>
       client.query(`update events set recorded_at = $2 where tenant = $1 and position = 17`, [
         tenant,

@@ -82,13 +82,13 @@ export class Anchors {
     const { log, seal, places, clock } = this.#options;
     const head = await log.head(tenant);
     const known = await Promise.all(places.map((place) => this.#ours(place, tenant)));
-    const base = newestOf(known.map((anchors) => inForce(anchors).filter(({ position }) => position <= head)));
-    const fitting = known.flat().filter(({ position }) => position <= (base?.position ?? 0));
+    const standing = known.map((anchors) => inForce(anchors).filter(({ position }) => position <= head));
+    const base = newestOf(standing);
     const { position, count, hash } = base ?? beginning;
     const marker = seal.sealed({ tenant, position, count, hash, trace: '', at: clock.instant(), restored: true });
     for (const [index, place] of places.entries()) {
       const has = new Set(known[index]?.map(({ mac }) => mac));
-      const lacking = new Map(fitting.filter(({ mac }) => !has.has(mac)).map((anchor) => [anchor.mac, anchor]));
+      const lacking = new Map(standing.flat().flatMap((anchor) => (has.has(anchor.mac) ? [] : [[anchor.mac, anchor]])));
       await place.append([...lacking.values(), marker]);
     }
     this.#last.set(tenant, marker);

@@ -34,7 +34,7 @@ export function anchorTable(pool: pg.Pool): AnchorPlace {
     async append(anchors) {
       await pool.query(
         `insert into log_anchors (tenant, anchor, mac)
-          select * from unnest($1::text[], $2::text[], $3::text[]) on conflict do nothing`,
+          select * from unnest($1::text[], $2::text[], $3::text[]) on conflict (tenant, mac) do nothing`,
         [
           anchors.map(({ tenant }) => tenant),
           anchors.map((anchor) => JSON.stringify(anchor)),

@@ -19,22 +19,26 @@ export const backupCommand: CliCommand = {
 
 export const backupRestoreCommand: CliCommand = {
   name: 'backup restore',
-  usage: '<folder> [--replace] [--force]',
+  usage: '<folder> [--replace] | --in-place [--force]',
   summary: 'Puts the state of a backup back, while the server is stopped',
   details: [
     'Devices go on from what they hold, also where they are ahead of the backup; what was erased since stays erased.',
     '',
-    '  --replace  the database holds events: they are given up',
-    '  --force    also when the log of the backup does not hold',
+    '  --replace   the database holds events: they are given up',
+    '  --in-place  the database was brought back by PostgreSQL itself: does the rest of a restore',
+    '  --force     also when the log does not hold',
     '',
     'Example: npm run mobilesync -- backup restore .data/backups/20261122T190000Z --replace',
   ],
-  options: { replace: { type: 'boolean' }, force: { type: 'boolean' } },
-  positionals: { min: 1, max: 1 },
+  options: { replace: { type: 'boolean' }, 'in-place': { type: 'boolean' }, force: { type: 'boolean' } },
+  positionals: { min: 0, max: 1 },
   run: ({ env, print, remark }, { positionals, values }) =>
     runRestore(
       env,
-      [...positionals, ...['replace', 'force'].flatMap((name) => (values[name] === true ? [`--${name}`] : []))],
+      [
+        ...positionals,
+        ...['replace', 'in-place', 'force'].flatMap((name) => (values[name] === true ? [`--${name}`] : [])),
+      ],
       print,
       remark,
     ),
