@@ -114,8 +114,9 @@ export class ItemLogReader {
 
   /** Whose an item is and of which kind; null for an item nobody has or had. Asks once, whatever tenants there are. */
   async locate(item: ItemId): Promise<{ tenant: TenantId; kind: ItemKind } | null> {
+    // The last: a stream may begin with what says that it is no item of its own, which is of no kind.
     const { rows } = await sql<{ tenant: TenantId; kind: ItemKind }>`
-      select tenant, kind from item_event where item = ${item} and not link order by kind is null, position limit 1
+      select tenant, kind from item_event where item = ${item} and not link order by position desc limit 1
     `.execute(this.#db);
     return rows[0] ?? null;
   }
