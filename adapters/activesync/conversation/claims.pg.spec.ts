@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ContactFields } from '../../../domain/contact/fields.ts';
 import type { Instant, ItemId } from '../../../domain/shared/ids.ts';
-import { itemStream } from '../../../domain/shared/streams.ts';
+import { itemStream, itemSubject } from '../../../domain/shared/streams.ts';
 import { freshDatabase } from '../../../test/postgres.ts';
 import { applicationData, contact, fieldsOf } from '../../../test/world/examples.ts';
 import { Phone, type PhoneCommand } from '../../../test/world/phone.ts';
@@ -105,6 +105,18 @@ describe('an Add of what the phone does not hold', () => {
     await phone.pull(contacts);
     expect(shown()).toEqual([[item, { ...kari, nickname: 'Kaja', jobTitle: 'Sjef' }]]);
     expect((await typesOf(item)).filter((type) => type === 'ItemsMerged')).toHaveLength(1);
+  });
+
+  it('goes from the phone too when the item was erased since', async () => {
+    const item = await here(kari);
+    await begin();
+    const command = add(karis);
+    await phone.sync(contacts, { commands: [command], lose: true });
+    await world.keys.destroy(world.account(email).tenant, itemSubject(item));
+    expect((await phone.sync(contacts, { commands: [command] })).responses).toMatchObject([{ status: 1 }]);
+    await phone.pull(contacts);
+    expect(shown()).toEqual([]);
+    expect(phone.complaints).toEqual([]);
   });
 });
 

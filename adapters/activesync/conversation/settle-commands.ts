@@ -189,15 +189,17 @@ function settleClaim(
 ): void {
   if (command.do !== 'add') return;
   const { clientId } = command;
-  if (decision.kind !== 'accepted' || !state) {
-    const status = decision.kind === 'unreadable' ? decision.status : syncStatus.conversionError;
-    out.responses.push({ do: 'add', status, clientId });
+  if (decision.kind === 'unreadable') {
+    out.responses.push({ do: 'add', status: decision.status, clientId });
     return;
   }
-  const sent = rendering(input, { ...state, fields });
+  // Erased since it took in what the phone brought, which goes from the phone too.
+  const isErased = decision.kind === 'refused' || !state;
   const known = held.get(item);
-  const copy = known ? alias : item;
-  const now: Held = known ? { version: 0, hash: '' } : sent;
+  const isCopy = known !== undefined || isErased;
+  const sent = rendering(input, isErased ? null : { ...state, fields });
+  const copy = isCopy ? alias : item;
+  const now: Held = isCopy ? { version: 0, hash: '' } : sent;
   const later = (one: ItemId): void => {
     out.ops.push([one, 'stale', 0, '']);
     out.later.add(one);
@@ -205,7 +207,8 @@ function settleClaim(
   out.responses.push({ do: 'add', status: syncStatus.success, clientId, item: copy });
   out.ops.push([copy, 'add', now.version, now.hash]);
   held.set(copy, now);
-  if (known) later(alias);
+  if (isCopy) later(alias);
+  if (isErased) return;
   if (!sameContent((known ?? sent).hash, rendering(input, state).hash)) later(item);
 }
 

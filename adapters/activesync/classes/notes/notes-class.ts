@@ -34,8 +34,8 @@ const rule: AbsenceRule<keyof NoteFields & string> = {
 };
 
 function render(writer: WbxmlWriter, fields: NoteFields, context: RenderContext): void {
-  if (!fields.messageClass) writer.element(Notes.MessageClass, stickyNote);
-  renderRows(writer, rows, fields, context);
+  // In its place among the others, so that a note that says it and one that does not are the same on the wire.
+  renderRows(writer, rows, { ...fields, messageClass: fields.messageClass || stickyNote }, context);
   renderBody(writer, fields.body as Body | undefined, context);
 }
 
