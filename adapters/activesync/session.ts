@@ -19,11 +19,16 @@ export interface Session {
   readonly version: ProtocolVersion;
   /** Of the account; absent: the phone's own option holds. */
   readonly conflictPolicy?: ConflictPolicy;
+  /** The account is not guarded against mass deletes. */
+  readonly mayDeleteAll?: boolean;
   /** The request's name in the record of exchanges. */
   readonly exchange?: string;
   /** What is noted of it on the way; absent where nothing is recorded. */
   readonly trace?: ExchangeTrace;
 }
+
+/** The feature of an account whose devices may delete as much as they like. */
+export const massDeletesFeature = 'mass-deletes';
 
 /** The session of one request. Its name in the record is made when something asks for it. */
 export class RequestSession implements Session {
@@ -36,6 +41,7 @@ export class RequestSession implements Session {
   readonly deviceId: string;
   readonly version: ProtocolVersion;
   readonly conflictPolicy: ConflictPolicy | undefined;
+  readonly mayDeleteAll: boolean;
   readonly trace: ExchangeTrace | undefined;
 
   constructor(
@@ -54,6 +60,7 @@ export class RequestSession implements Session {
     this.deviceId = deviceId;
     this.version = version;
     this.conflictPolicy = account.conflictPolicy;
+    this.mayDeleteAll = account.features.includes(massDeletesFeature);
     this.trace = trace;
   }
 

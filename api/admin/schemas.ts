@@ -68,7 +68,8 @@ const settings = {
   features: z
     .array(z.string().regex(/^[\w.:-]{1,64}$/))
     .max(50)
-    .optional(),
+    .optional()
+    .describe('mass-deletes: devices may delete as much as they like at once'),
   conflictPolicy: conflictPolicy
     .optional()
     .describe("Who wins where a phone of this person and others changed the same: 'device' is each phone's own option"),

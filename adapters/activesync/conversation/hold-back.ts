@@ -42,7 +42,7 @@ export async function holdBack(
   const { massDeletes } = deps;
   const asPlanned = { plan, prepared };
   const { heldBack } = input.conversation.state as ConversationState;
-  if (!massDeletes || plan.requests.length === 0) return asPlanned;
+  if (!massDeletes || input.session.mayDeleteAll || plan.requests.length === 0) return asPlanned;
   const { limits, recent } = massDeletes;
   const lately = recent.of(input.id, Date.parse(deps.now()), limits.withinMinutes * 60_000);
   const isLittle = plan.requests.length + lately.removed + lately.blanked <= limits.items;

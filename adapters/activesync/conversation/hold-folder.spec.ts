@@ -37,9 +37,9 @@ afterAll(async () => {
 });
 
 /** A folder that the phone made, with so many contacts, on two devices. */
-async function given(count: number): Promise<string[]> {
+async function given(count: number, features: string[] = []): Promise<string[]> {
   const email = `kari${++people}@folders.example`;
-  person = await server.create({ email });
+  person = await server.create({ email, features });
   phone = new TestDevice(server, { email });
   tablet = new TestDevice(server, { email });
   await phone.folderSync();
@@ -123,6 +123,21 @@ describe('a phone that deletes a folder', () => {
     expect(await present()).toEqual(items);
     await phone.folderSync();
     expect((await phone.pull(folder)).items).toHaveLength(25);
+  });
+});
+
+describe('a phone of an account that is not guarded', () => {
+  it('may delete everything at once', async () => {
+    await given(40, ['mass-deletes']);
+    const { key, items } = await phone.pull(folder);
+    const deletes = items.map((item) => el(AirSync.Delete, [el(AirSync.ServerId, item)]));
+    await phone.sync(folder, key, deletes.slice(0, 39));
+    expect(await present()).toHaveLength(1);
+    await given(40, ['mass-deletes']);
+    expect(await emptyFolder()).toBe(1);
+    await server.settle(person.tenant);
+    expect(await present()).toEqual([]);
+    expect(await open()).toEqual([]);
   });
 });
 

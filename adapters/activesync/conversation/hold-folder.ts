@@ -13,7 +13,8 @@ import { batchIdFrom } from '../../ids.ts';
 import { ItemContended } from '../../items/item-commands.ts';
 import type { ActiveSyncDeps } from '../deps.ts';
 import { actorOf, conversationOf, itemsOf, type Session } from '../session.ts';
-import type { ConversationId } from './store.ts';
+import type { Conversation, ConversationId } from './store.ts';
+import { nextEpoch } from './take-up.ts';
 
 export type HoldFolderDeps = Pick<
   ActiveSyncDeps,
@@ -39,21 +40,21 @@ export async function holdFolders(
   by: AskedBy,
 ): Promise<boolean> {
   const { massDeletes } = deps;
-  if (!massDeletes) return false;
+  if (!massDeletes || session.mayDeleteAll) return false;
   await deps.settled(session.tenant);
   const contents = new Map<Folder, readonly Row[]>();
   for (const folder of folders) contents.set(folder, await deps.view.outline(session.tenant, itemsOf(folder)));
-  const total = [...contents.values()].reduce((sum, rows) => sum + rows.length, 0);
-  const withinMs = massDeletes.limits.withinMinutes * 60_000;
   const nowMs = Date.parse(deps.now());
-  const lately = [...contents.keys()].reduce(
-    (sum, folder) => {
-      const { removed, blanked } = massDeletes.recent.of(conversationOf(session, folder.collection), nowMs, withinMs);
-      return { removed: sum.removed + removed, all: sum.all + removed + blanked };
-    },
-    { removed: 0, all: 0 },
-  );
-  if (total === 0 || total + lately.all <= mayLose(massDeletes.limits, total + lately.removed)) return false;
+  const withinMs = massDeletes.limits.withinMinutes * 60_000;
+  let [total, removed, blanked] = [0, 0, 0];
+  for (const [folder, rows] of contents) {
+    const lately = massDeletes.recent.of(conversationOf(session, folder.collection), nowMs, withinMs);
+    total += rows.length;
+    removed += lately.removed;
+    blanked += lately.blanked;
+  }
+  const isLittle = total + removed + blanked <= mayLose(massDeletes.limits, total + removed);
+  if (total === 0 || isLittle) return false;
   for (const [folder, rows] of contents) if (rows.length > 0) await hold(deps, session, folder, rows, by);
   return true;
 }
@@ -73,10 +74,7 @@ async function hold(
       if (batch === 'noted') return;
       const events = heldEvents(deps, batch, by, rows);
       // A device that never synced the folder has said nothing of it yet.
-      if (!conversation.state) {
-        const data = { epoch: 1, cause: 'syncKeyZero', supported: null, known: [] } as const;
-        events.unshift(syncEvent('SyncReset', data));
-      }
+      if (!conversation.state) events.unshift(await beginning(deps, id, conversation, rows.length));
       const { revision } = conversation.head;
       const commandId = deps.commandId(['hold', id.device, id.collection, String(revision), deps.nonce()]);
       const meta: EventMeta = { at: deps.now(), actor: actorOf(session), commandId, cause: { command: by } };
@@ -87,6 +85,16 @@ async function hold(
     }
     throw new ItemContended();
   });
+}
+
+async function beginning(
+  deps: HoldFolderDeps,
+  id: ConversationId,
+  conversation: Conversation,
+  present: number,
+): Promise<DomainEvent> {
+  const epoch = await nextEpoch(deps, id, conversation);
+  return syncEvent('SyncReset', { epoch, cause: 'syncKeyZero', supported: null, known: [], at: deps.now(), present });
 }
 
 /** Named by what the folder holds: a device that asks again, since it sees the items again, makes no second batch. */
