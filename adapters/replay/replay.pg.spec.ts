@@ -5,7 +5,7 @@ import { itemClasses } from '../../api/engine.ts';
 import { createSandbox, type SandboxSources } from '../../api/sandbox.ts';
 import type { Account } from '../../domain/account/state.ts';
 import { unpaired } from '../../domain/device/state.ts';
-import type { ItemKind } from '../../domain/item/fields.ts';
+import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import type { CollectionId, ExchangeId, Instant, ItemId, Position, TimeZoneName } from '../../domain/shared/ids.ts';
 import { PastRowsReader } from '../../projections/item-view/past.ts';
 import { freshDatabase } from '../../test/postgres.ts';
@@ -18,6 +18,7 @@ import { type MemoryBlob, MemoryBlobStore } from '../blobs/memory.ts';
 import type { Pool } from '../postgres/pool.ts';
 import type { Replayed } from './port.ts';
 import { Replays } from './replays.ts';
+import { Summary } from './summary.ts';
 
 let pool: Pool;
 let world: World;
@@ -279,6 +280,31 @@ describe('a recorded exchange', () => {
     await world.settle(email);
     await other.reset(contacts);
     expect(companiesOf(other)).toEqual(['Fjell AS']);
+  });
+
+  it('tells which devices another build would answer otherwise', async () => {
+    await phone.sync(contacts, { commands: [add('Hav AS')] });
+    await other.reset(contacts);
+    await phone.sync(contacts);
+    const shouting: Record<ItemKind, ItemClass> = {
+      ...itemClasses,
+      contact: {
+        ...itemClasses.contact,
+        render: (writer, fields, context) =>
+          itemClasses.contact.render(writer, { ...fields, company: 'HAV AS' } as Fields, context),
+      },
+    };
+    const summary = new Summary();
+    const all = { from: '2000-01-01', to: '9999-12-31' };
+    for await (const one of replays(shouting).everything(all)) summary.add(one);
+    const { devices, outcomes } = summary.result;
+    expect(outcomes).toMatchObject({ broken: 0, fine: 0, skipped: 0 });
+    // Both phones held, or were sent, the name as it was.
+    const which = devices.map(({ device }) => device).sort();
+    expect(which).toEqual([phone.session.device, other.session.device].sort());
+    const unchanged = new Summary();
+    for await (const one of replays().everything(all)) unchanged.add(one);
+    expect(unchanged.result.devices).toEqual([]);
   });
 
   it('shows how a span would have gone on, from where everything was kept', async () => {

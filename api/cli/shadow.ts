@@ -19,7 +19,7 @@ import { ItemViewReader } from '../../projections/item-view/read.ts';
 import type { AnyDatabase } from '../../projections/runner/projection.ts';
 import { SyncViewReader } from '../../projections/sync/read.ts';
 import { allEvents } from '../catalogue.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError, readConfig } from '../config.ts';
 import { derivedSecret, masterKeyFile, mustBeMaster } from '../master-key.ts';
 import { createSandbox } from '../sandbox.ts';
 import { Directory } from '../services/directory.ts';
@@ -62,6 +62,7 @@ export async function* shadow(env: CliEnvironment, options: ShadowOptions, remar
       ...{ stored, keys, blobs: new PostgresBlobStore(pool), syncKeySecret: derivedSecret(given, 'sync keys') },
       ...{ itemView: new ItemViewReader(db), syncView: new SyncViewReader(db), rows: new PastRowsReader(db) },
       devices: new DevicesReader(db),
+      massDeletes: readConfig({ ...env }).massDeletes,
     };
     const record = postgresExchanges({ pool, keys });
     const replays = new Replays({ record, stored, sandbox: () => createSandbox(sources) });

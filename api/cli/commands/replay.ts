@@ -154,7 +154,7 @@ function printSummary(print: Print, { run, outcomes, causes, devices }: SummaryV
   }
   print(
     `${run} exchanges run: ${same} as recorded, ${different} different, ${broken} broken, ${fine} now fine, ` +
-      `${failing} still failing; ${skipped} skipped, of which only facts were kept`,
+      `${failing} still failing; ${skipped} could not be run, since too little of them was kept`,
   );
 }
 
