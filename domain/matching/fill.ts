@@ -50,7 +50,9 @@ function likenessOf(
   name: string,
   { number }: Pick<Likening, 'number'>,
 ): { fields: readonly string[]; normal: (text: string) => string } | undefined {
-  if ((numberFields as readonly string[]).includes(name)) return { fields: numberFields, normal: number };
+  if ((numberFields as readonly string[]).includes(name)) {
+    return { fields: numberFields, normal: (text) => number(text) || normalText(text) };
+  }
   if ((mailFields as readonly string[]).includes(name)) return { fields: mailFields, normal: normalMail };
   return placed.has(name) ? { fields: placed.get(name) ?? [], normal: normalText } : undefined;
 }
