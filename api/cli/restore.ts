@@ -1,36 +1,25 @@
 /** `npm run restore -- <folder>`: the state of a backup again, while the server is stopped. */
-import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type pg from 'pg';
-import { raiseEpochs } from '../../adapters/activesync/conversation/raise-epochs.ts';
-import { type LedgerEntry, readLedger } from '../../adapters/backup/ledger.ts';
+import { readLedger } from '../../adapters/backup/ledger.ts';
 import { checkBackup, loadBackup } from '../../adapters/backup/load.ts';
 import { type Manifest, NoBackup, readManifest } from '../../adapters/backup/manifest.ts';
-import { beginRestore, endRestore } from '../../adapters/backup/under-way.ts';
-import { systemClock } from '../../adapters/clock.ts';
+import { beginRestore } from '../../adapters/backup/under-way.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
 import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
-import { AnchorSeal, inForce } from '../../adapters/event-log/anchors/anchor.ts';
-import { Anchors } from '../../adapters/event-log/anchors/anchors.ts';
+import { AnchorSeal, standingAt } from '../../adapters/event-log/anchors/anchor.ts';
 import { anchorFiles } from '../../adapters/event-log/anchors/files.ts';
 import type { AnchorPlace } from '../../adapters/event-log/anchors/port.ts';
 import { anchorTable } from '../../adapters/event-log/anchors/table.ts';
-import type { EventStore } from '../../adapters/event-log/event-store.port.ts';
-import { createEventStore } from '../../adapters/event-log/event-store.ts';
 import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { streamEnds } from '../../adapters/event-log/postgres/stream-ends.ts';
-import { commandIdFrom } from '../../adapters/ids.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { DataDirInUse } from '../../adapters/postgres/embedded.ts';
-import { createKysely } from '../../adapters/postgres/kysely.ts';
 import { migrate } from '../../adapters/postgres/migrate.ts';
 import type { Pool } from '../../adapters/postgres/pool.ts';
-import { erasureStream, erasureSubject } from '../../domain/erasure/events.ts';
 import type { TenantId } from '../../domain/shared/ids.ts';
-import type { AnyDatabase } from '../../projections/runner/projection.ts';
-import { rebuild } from '../../projections/runner/rebuild.ts';
-import { allEvents, allMigrations, allProjections } from '../catalogue.ts';
+import { allMigrations } from '../catalogue.ts';
 import { ConfigError } from '../config.ts';
 import { derivedSecret, masterKeyFile } from '../master-key.ts';
 import { LogProof } from '../services/log-proof.ts';
@@ -46,6 +35,7 @@ import {
   parseOptions,
   runAsProcess,
 } from './command-line.ts';
+import { type Gone, goOn } from './restored-log.ts';
 
 const help = [
   'Usage: npm run restore -- <folder> [--replace] [--force]',
@@ -182,8 +172,6 @@ async function mustBeAlone(pool: Pool): Promise<void> {
   if (rows.length > 0) throw new NotNow('The server runs: stop it, then restore.');
 }
 
-type Gone = Pick<LedgerEntry, 'tenant' | 'subjects' | 'at'> & Partial<Pick<LedgerEntry, 'erased'>>;
-
 /** By the ledgers beside the backups, and by what the present database knows of destroyed keys. */
 async function erasedSince(env: CliEnvironment, folder: string | undefined, pool: Pool): Promise<Gone[]> {
   const directories = new Set([
@@ -232,9 +220,12 @@ async function mustHold(
   const place: AnchorPlace = {
     ...table,
     async read(tenant) {
-      const all = [...(await table.read(tenant)), ...(await files.read(tenant))].filter((one) => seal.isOurs(one));
+      const kept = [await table.read(tenant), await files.read(tenant)];
       // What was anchored after the backup speaks of events that are given up now.
-      return inForce(all).filter(({ position }) => position <= (heads.get(tenant) ?? 0));
+      return standingAt(
+        kept.map((anchors) => anchors.filter((one) => seal.isOurs(one))),
+        heads.get(tenant) ?? 0,
+      );
     },
   };
   const proof = new LogProof({
@@ -248,61 +239,6 @@ async function mustHold(
   }
   if (findings > 0 && !force)
     throw new ConfigError(`The log of it does not hold (${findings} findings): nothing was restored.`);
-}
-
-/** From here on the restored log is the log. Done again it does no harm. */
-async function goOn(
-  pool: Pool,
-  options: {
-    readonly master: string;
-    readonly files: AnchorPlace;
-    readonly tenants: Manifest['tenants'];
-    readonly erased: readonly Gone[];
-    readonly remark: Print;
-  },
-): Promise<void> {
-  const { master, files, erased, remark } = options;
-  const log = postgresEventLog({ pool });
-  const keys = keyRing({ table: postgresKeyTable({ pool }), master: masterKeyFromBase64(master), maxCached: 200_000 });
-  const store = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
-  try {
-    const seal = new AnchorSeal(derivedSecret(master, 'anchors'));
-    const places = [anchorTable(pool), files];
-    const onError = (error: unknown) => remark(`not anchored: ${(error as Error).message}`);
-    const anchors = new Anchors({ log, seal, places, clock: systemClock, onError });
-    const tenants = new Set([...options.tenants.map(({ tenant }) => tenant as TenantId), ...(await files.tenants())]);
-    for (const tenant of tenants) await anchors.restored(tenant);
-    for (const entry of erased) if (entry.erased) await tellErased(store, entry);
-    const deps = { log, store, now: systemClock.instant, commandId: commandIdFrom, nonce: randomUUID };
-    const raised = await raiseEpochs(deps);
-    remark(
-      `${raised.conversations} conversations and ${raised.hierarchies} hierarchies go on in epoch ${raised.epoch}`,
-    );
-    const db = createKysely<AnyDatabase>(pool);
-    for (const projection of allProjections(keys)) {
-      const { events } = await rebuild({ db, store, projection });
-      remark(`${projection.name}: ${events} events folded`);
-    }
-    await anchors.stop(60_000);
-    await endRestore(pool);
-  } finally {
-    await log.close();
-  }
-}
-
-/** The word of the erasure was given up with the log; it is said again, so that history and devices hear of it. */
-async function tellErased(store: EventStore, { tenant, at, erased, subjects }: Gone): Promise<void> {
-  const { head, events } = await store.load(tenant, erasureStream);
-  if (events.some((one) => one.meta.at === at && JSON.stringify(one.data) === JSON.stringify(erased))) return;
-  const event = { type: 'SubjectErased', version: 1, data: erased } as const;
-  const meta = {
-    at,
-    actor: { kind: 'system' },
-    cause: { command: 'restore' },
-    commandId: commandIdFrom(['restored erasure', at, ...subjects, randomUUID()]),
-  } as const;
-  const subject = erasureSubject;
-  await store.append(tenant, [{ stream: erasureStream, head, subject, owner: subject, events: [{ event, meta }] }]);
 }
 
 if (import.meta.main)

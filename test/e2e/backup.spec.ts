@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beginRestore } from '../../adapters/backup/under-way.ts';
+import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { runningEmbeddedPostgres } from '../../adapters/postgres/embedded.ts';
 import { createPool } from '../../adapters/postgres/pool.ts';
 import { dumpOf, wordsIn } from '../dump.ts';
@@ -178,4 +180,13 @@ it('a backup that is damaged changes nothing, and one whose log was tampered wit
   expect(none).toMatchObject({ code: 2, err: expect.stringMatching(/holds no finished backup/) });
   const proven = await run('api/cli/verify.ts');
   expect(proven).toMatchObject({ code: 0, out: expect.stringMatching(/everything holds\n$/) });
+}, 120_000);
+
+it('a restore that was cut short keeps the server from starting', async () => {
+  const database = await connectDatabase({ dataDir: dataDir(), applicationName: 'test', log: () => {} });
+  await beginRestore(database.pool, folder());
+  await database.close();
+  await expect(ServerProcess.start({ dataDir: dataDir() })).rejects.toThrow(/was cut short: run it again/);
+  expect(await run('api/cli/restore.ts', folder(), '--replace')).toMatchObject({ code: 0 });
+  server = await ServerProcess.start({ dataDir: dataDir() });
 }, 120_000);

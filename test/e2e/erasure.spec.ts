@@ -124,6 +124,16 @@ describe('an erased item', { timeout: 120_000 }, () => {
       by: { kind: 'admin', name: 'Revisor' },
     });
     expect(await mobilesync('verify')).toMatchObject({ code: 0, out: expect.stringMatching(/everything holds\n$/) });
+    const proven = await fetch(`${server.url}/admin/verify`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${adminToken}` },
+    });
+    const lines = (await proven.text())
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines.map(({ kind }) => kind)).toEqual(['tenant', 'done']);
+    expect(lines[1]).toEqual({ kind: 'done', tenants: 1, findings: 0 });
     expect(await mobilesync('erase', '--item', item, '--yes')).toMatchObject({ code: 1 });
     expect((await mobilesync('erase', '--item', 'a1', '--yes')).err).toMatch(/no item a1 to erase/);
   });

@@ -78,3 +78,34 @@ export function inForce<A extends Pick<Anchor, 'position' | 'restored'>>(anchors
   }
   return left;
 }
+
+/**
+ * What was in force when the anchor `mac` was, now or before a restore gave it up: the history of a log that ends with
+ * it. Undefined when it never was.
+ */
+export function historyWith<A extends Pick<Anchor, 'position' | 'restored' | 'mac'>>(
+  anchors: readonly A[],
+  mac: string,
+): A[] | undefined {
+  for (let end = anchors.length; end > 0; end = anchors.findLastIndex(({ restored }, at) => restored && at < end)) {
+    const standing = inForce(anchors.slice(0, end));
+    if (standing.some((anchor) => anchor.mac === mac)) return standing;
+  }
+  return undefined;
+}
+
+/**
+ * The anchors that a log brought back to `head` must fit, by what each place says; the first is the one that was
+ * brought back with it. Markers of restores are left out.
+ */
+export function standingAt(places: readonly (readonly Anchor[])[], head: number): Anchor[] {
+  const [first = [], ...others] = places;
+  const upTo = (anchors: readonly Anchor[]) => anchors.filter((one) => !one.restored && one.position <= head);
+  const own = upTo(inForce(first));
+  const last = own.at(-1)?.mac;
+  const theirs = others.flatMap((anchors) =>
+    upTo(last === undefined ? inForce(anchors) : (historyWith(anchors, last) ?? [])),
+  );
+  const all = new Map([...own, ...theirs].map((anchor) => [anchor.mac, anchor]));
+  return [...all.values()].sort((one, other) => one.position - other.position);
+}

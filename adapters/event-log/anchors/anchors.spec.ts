@@ -381,6 +381,64 @@ describe('Anchors', () => {
     expect(await found(tenant)).toHaveLength(1);
   });
 
+  it('follows a log that is restored to an earlier point, and then to a later one that was given up', async () => {
+    const tenant = await written();
+    const table = async () =>
+      (await database.pool.query('select anchor, mac from log_anchors where tenant = $1 order by nth', [tenant])).rows;
+    const stored = async () => (await database.pool.query('select * from events where tenant = $1', [tenant])).rows;
+    const later = { events: await stored(), anchors: await table(), ends: [5, 5, 5] };
+    const bringBack: (state: typeof later) => Change = (state) => async (client) => {
+      for (const name of ['events', 'log_anchors'])
+        await client.query(`delete from ${name} where tenant = $1`, [tenant]);
+      for (const row of state.events)
+        await client.query(
+          'insert into events values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
+          [
+            'tenant',
+            'position',
+            'stream',
+            'revision',
+            'id',
+            'type',
+            'schema_version',
+            'recorded_at',
+            'payload',
+            'hash',
+          ].map((column) => row[column]),
+        );
+      for (const { anchor, mac } of state.anchors)
+        await client.query('insert into log_anchors (tenant, anchor, mac) values ($1, $2, $3)', [tenant, anchor, mac]);
+      await client.query('update tenants set position = $2 where tenant = $1', [tenant, state.events.length]);
+      for (const [nth, name] of ['a', 'b', 'c'].entries())
+        await client.query('update streams set revision = $3 where tenant = $1 and stream = $2', [
+          ...[tenant, name, state.ends[nth]],
+        ]);
+    };
+    const earlier = {
+      events: later.events.filter(({ position }) => Number(position) <= 14),
+      anchors: later.anchors.slice(0, 2),
+      ends: [4, 4, 3],
+    };
+    await tamper(tenant, bringBack(earlier));
+    const anchors = anchorsOf();
+    await anchors.restored(tenant);
+    for (const name of ['a', 'b', 'c'])
+      ends.set(`${tenant} ${name}`, (await log.readStream(tenant, name as StreamName)).at(-1)!);
+    await write(tenant, 'c', 'b', 'a', 'c', 'b', 'a');
+    await anchors.anchor(tenant);
+    expect(await found(tenant)).toEqual([]);
+
+    await tamper(tenant, bringBack(later));
+    expect((await found(tenant)).length).toBeGreaterThan(0);
+    const others = anchorsOf();
+    await others.restored(tenant);
+    expect(await found(tenant)).toEqual([]);
+    await others.anchor(tenant);
+    expect(await found(tenant)).toEqual([]);
+    await tamper(tenant, changed);
+    expect(await found(tenant)).toEqual(['changed b2 8']);
+  });
+
   it('keeps the files of strange names inside of its directory', async () => {
     const tenant = '../..%2f/x.example' as TenantId;
     const anchor = seal.sealed({

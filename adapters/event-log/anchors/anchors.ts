@@ -6,7 +6,7 @@ import type { Subscription } from 'rxjs';
 import { NO_POSITION, type Position, type TenantId } from '../../../domain/shared/ids.ts';
 import type { Clock } from '../../clock.ts';
 import type { EventLog } from '../port.ts';
-import { type Anchor, type AnchorSeal, inForce, rolled, traceBytes, unrolled } from './anchor.ts';
+import { type Anchor, type AnchorSeal, inForce, rolled, standingAt, traceBytes, unrolled } from './anchor.ts';
 import type { AnchorPlace } from './port.ts';
 
 export interface AnchorsOptions {
@@ -82,16 +82,20 @@ export class Anchors {
     const { log, seal, places, clock } = this.#options;
     const head = await log.head(tenant);
     const known = await Promise.all(places.map((place) => this.#ours(place, tenant)));
-    const standing = known.map((anchors) => inForce(anchors).filter(({ position }) => position <= head));
-    const base = newestOf(standing);
-    const { position, count, hash } = base ?? beginning;
-    const marker = seal.sealed({ tenant, position, count, hash, trace: '', at: clock.instant(), restored: true });
+    const standing = standingAt(known, head);
+    const marker = (after: number): Anchor => {
+      const { position, count, hash } = standing[after - 1] ?? beginning;
+      return seal.sealed({ tenant, position, count, hash, trace: '', at: clock.instant(), restored: true });
+    };
+    const end = marker(standing.length);
     for (const [index, place] of places.entries()) {
-      const has = new Set(known[index]?.map(({ mac }) => mac));
-      const lacking = new Map(standing.flat().flatMap((anchor) => (has.has(anchor.mac) ? [] : [[anchor.mac, anchor]])));
-      await place.append([...lacking.values(), marker]);
+      const held = inForce(known[index] ?? []).filter(({ restored }) => !restored);
+      const differs = held.findIndex(({ mac }, nth) => mac !== standing[nth]?.mac);
+      const same = differs < 0 ? held.length : differs;
+      // Back to where both were one, and from there on what the restored log was anchored by.
+      await place.append([...(differs < 0 ? [] : [marker(same)]), ...standing.slice(same), end]);
     }
-    this.#last.set(tenant, marker);
+    this.#last.set(tenant, end);
     await this.anchor(tenant);
   }
 

@@ -16,11 +16,7 @@ export function anchorFiles(directory: string): AnchorPlace {
   const fileOf = (tenant: TenantId): string => path.join(directory, `${nameOf(tenant)}${ending}`);
   return {
     name: 'directory',
-    async read(tenant) {
-      const found = anchorsIn(await textOf(fileOf(tenant))).filter((anchor) => anchor.tenant === tenant);
-      // Two processes may have written one anchor each.
-      return [...new Map(found.map((anchor) => [anchor.mac, anchor])).values()];
-    },
+    read: async (tenant) => anchorsIn(await textOf(fileOf(tenant))).filter((anchor) => anchor.tenant === tenant),
     async append(anchors) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const [tenant, ofTenant] of Map.groupBy(anchors, (anchor) => anchor.tenant)) {

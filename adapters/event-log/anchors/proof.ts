@@ -36,7 +36,7 @@ export async function anchorProof(tenant: TenantId, options: AnchorProofOptions)
       const ours = seal ? all.filter((anchor) => seal.isOurs(anchor)) : all;
       for (const { position } of all.filter((anchor) => !ours.includes(anchor)))
         findings.push({ kind: 'anchor forged', tenant, position, place: place.name });
-      return { name: place.name, anchors: inForce(ours) };
+      return { name: place.name, anchors: inForce(ours).filter(({ restored }) => !restored) };
     }),
   );
   findings.push(...lacking(tenant, kept));
