@@ -42,11 +42,13 @@ import { PastProgress } from '../adapters/past/progress.ts';
 import { PastStore, type ReadableStore } from '../adapters/past/store.ts';
 import { blobsApart, keysApart } from '../adapters/replay/kept-apart.ts';
 import { NotReplayable, type Sandbox, type SandboxRun } from '../adapters/replay/port.ts';
+import { recentDeletions } from '../adapters/replay/recent-deletions.ts';
 import { WatchedItems } from '../adapters/replay/watched-items.ts';
 import type { ItemKind } from '../domain/item/fields.ts';
 import { instantOf } from '../domain/shared/time.ts';
 import type { MassDeleteLimits } from '../domain/sync/held-back.ts';
 import type { DevicesReader } from '../projections/devices/read.ts';
+import type { ItemLogReader } from '../projections/item-log/read.ts';
 import type { PastRows } from '../projections/item-view/past.ts';
 import type { ItemView } from '../projections/item-view/read.ts';
 import type { SyncView } from '../projections/sync/read.ts';
@@ -68,6 +70,8 @@ export interface SandboxSources {
   readonly syncKeySecret: Uint8Array;
   readonly classes?: Readonly<Record<ItemKind, ItemClass>>;
   readonly massDeletes?: MassDeleteLimits;
+  /** What a device had deleted before counts with what it deletes. */
+  readonly itemLog?: Pick<ItemLogReader, 'find'>;
   /** The devices of a person there are now; those of then are among them. */
   readonly devices?: Pick<DevicesReader, 'of'>;
   /** Accounts, devices and folders of a log; those that the server itself uses unless told. */
@@ -120,6 +124,7 @@ class ReplayingSandbox implements Sandbox {
     const progress = new PastProgress(past);
     const parts = this.#parts(past, progress, clock, exchange);
     try {
+      await this.#remember(parts.deps, exchange);
       const trace = this.#traceOf(exchange, body, command);
       const answer = await this.#answer(parts.deps, exchange, body, command, version, trace);
       this.#replaced.add(exchange.id);
@@ -128,6 +133,16 @@ class ReplayingSandbox implements Sandbox {
     } finally {
       parts.close();
       progress.close();
+    }
+  }
+
+  /** The guard against mass deletes keeps this in memory. */
+  async #remember({ massDeletes }: ActiveSyncDeps, exchange: Exchange): Promise<void> {
+    const { itemLog } = this.#sources;
+    if (!massDeletes || !itemLog) return;
+    const { withinMinutes } = massDeletes.limits;
+    for (const { collection, atMs } of await recentDeletions(itemLog, exchange, withinMinutes)) {
+      massDeletes.recent.add({ ...exchange, collection }, { removed: 1, blanked: 0 }, atMs);
     }
   }
 

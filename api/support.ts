@@ -201,6 +201,7 @@ function replaysOf(options: SupportOptions): Replays {
     ...{ itemView: engine.itemView, syncView: engine.syncView },
     rows: new PastRowsReader(db),
     devices: new DevicesReader(db),
+    itemLog: new ItemLogReader(db),
   };
   const written = async () => {
     await recorder.flush();

@@ -151,6 +151,45 @@ describe('the past of a tenant', () => {
     expect(await world.store.readAll(tenant, 0 as Position, 100)).toEqual(before);
   });
 
+  it('goes on with what others did, and with what was done here in the place of what is left out', async () => {
+    const email = person();
+    const { tenant, account } = world.account(email);
+    const [a, b] = items as [ItemId, ItemId];
+    await run(email, a, { do: 'move', to: collections[0] as CollectionId });
+    const cut = await world.store.head(tenant);
+    const change = (company: string): ItemCommand => ({
+      ...{ do: 'change', base: null, rule: 'clientWins', patch: { set: { company }, cleared: [] } },
+    });
+    await run(email, a, change('Hav AS'));
+    const replaced = await world.store.head(tenant);
+    await run(email, a, change('Fjell AS'));
+    await run(email, b, { do: 'move', to: collections[0] as CollectionId });
+    await world.settle(email);
+    const { store, items: view } = past(tenant, cut);
+    const stream = itemStream('contact', a);
+    const { head } = await store.load(tenant, stream);
+    const meta = { at, actor: { kind: 'admin' as const }, commandId: commandIdFrom(['past', 'here']) };
+    const events = ['Dal AS', 'Lund AS'].map((company) => ({
+      event: itemEvent('contact', 'Changed', { base: 0, set: { company }, cleared: [] }),
+      meta,
+    }));
+    await store.append(tenant, [{ stream, head, subject: itemSubject(a), owner: accountSubject(account), events }]);
+    await store.goOn(await world.store.head(tenant), ({ position }) => position === replaced);
+    const seen = (await store.load(tenant, stream)).events;
+    expect(seen.map(({ revision, data }) => [revision, (data as { set?: object }).set])).toEqual([
+      [0, undefined],
+      [1, { company: 'Dal AS' }],
+      [2, { company: 'Lund AS' }],
+      [3, { company: 'Fjell AS' }],
+    ]);
+    expect(seen.map(({ position }) => position)).toEqual(seen.map(({ position }) => position).sort((x, y) => x - y));
+    const rows = await view.changedSince(tenant, collections[0] as CollectionId, cut, 10);
+    expect(rows.map(({ item, version }) => [item, version])).toEqual([
+      [a, 3],
+      [b, 0],
+    ]);
+  });
+
   it('knows nothing of another tenant', async () => {
     const { store } = past('one.example' as TenantId, 10 as Position);
     await expect(store.load('other.example' as TenantId, itemStream('contact', 'a' as ItemId))).rejects.toThrow();

@@ -1,7 +1,7 @@
 /** Where two answers differ, as lines of XML for people. */
-import { Provision } from '../activesync/wbxml/code-pages/index.ts';
+import { AirSync, Provision } from '../activesync/wbxml/code-pages/index.ts';
 import { decodeWbxml } from '../activesync/wbxml/decode.ts';
-import type { Element } from '../activesync/wbxml/element.ts';
+import { type Element, textOf } from '../activesync/wbxml/element.ts';
 import { formatXml } from '../activesync/wbxml/format.ts';
 import type { AnswerLine } from './port.ts';
 
@@ -34,10 +34,17 @@ function linesOf(body: Uint8Array | null): string[] {
   return decoded.ok ? formatXml(withoutLots(decoded.root)).split('\n') : ['(no WBXML)'];
 }
 
-/** Policy keys are made at random each time. */
+/** Policy keys are made at random each time, and in which order a device is told of several items says nothing. */
 function withoutLots(element: Element): Element {
   if (element.tag === Provision.PolicyKey) return { ...element, text: '…' };
-  return element.children.length === 0 ? element : { ...element, children: element.children.map(withoutLots) };
+  if (element.children.length === 0) return element;
+  const children = element.children.map(withoutLots);
+  if (element.tag === AirSync.Commands) children.sort((a, b) => (serverId(a) < serverId(b) ? -1 : 1));
+  return { ...element, children };
+}
+
+function serverId(command: Element): string {
+  return textOf(command, AirSync.ServerId) ?? '';
 }
 
 /** By the longest common subsequence. */

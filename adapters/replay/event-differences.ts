@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Body } from '../../domain/item/fields.ts';
 import type { StreamName } from '../../domain/shared/ids.ts';
-import { parseItemStream, parseSyncStream } from '../../domain/shared/streams.ts';
+import { parseItemStream } from '../../domain/shared/streams.ts';
 import type { SyncEventData } from '../../domain/sync/events.ts';
 import { contentOf } from '../activesync/conversation/renderer.ts';
 import type { RecordedEvent } from '../event-log/event-store.port.ts';
@@ -56,13 +56,18 @@ function valuesOf(event: RecordedEvent): Record<string, unknown> {
   if (type === 'SyncAnswered') {
     const { key, base, ops, options } = data as SyncEventData['SyncAnswered'];
     // The tag of a rendering differs with each version of the mapping, also where its bytes are the same.
-    const contents = ops.map(([item, op, version, hash]) => [item, op, version, contentOf(hash)]);
+    const contents = ops.map(([item, op, version, hash]) => [item, op, version, contentOf(hash)] as const);
+    // Among the ops of one item the last counts; which item comes first says nothing.
+    contents.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     return { key, base, ops: contents, options };
   }
   // As they are stored: without what is undefined, and numbers as JSON has them.
   const { fields, set, ...rest } = JSON.parse(JSON.stringify(data ?? {})) as Record<string, unknown>;
-  // When a conversation began is the time of the request, or some moments later.
-  if (parseSyncStream(event.stream) && typeof rest.at === 'string') delete rest.at;
+  // When a conversation began is the time of the request or some moments later, and so is what the folder then held.
+  if (type === 'SyncReset') {
+    delete rest.at;
+    delete rest.present;
+  }
   return { ...rest, ...(fields as object | undefined), ...(set as object | undefined) };
 }
 

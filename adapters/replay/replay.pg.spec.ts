@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { itemClasses } from '../../api/engine.ts';
 import { createSandbox, type SandboxSources } from '../../api/sandbox.ts';
-import type { Account } from '../../domain/account/state.ts';
 import { unpaired } from '../../domain/device/state.ts';
 import type { Fields, ItemKind } from '../../domain/item/fields.ts';
-import type { CollectionId, ExchangeId, Instant, ItemId, Position, TimeZoneName } from '../../domain/shared/ids.ts';
+import type { CollectionId, ExchangeId, Instant, ItemId, Position } from '../../domain/shared/ids.ts';
+import { ItemLogReader } from '../../projections/item-log/read.ts';
 import { PastRowsReader } from '../../projections/item-view/past.ts';
 import { freshDatabase } from '../../test/postgres.ts';
 import { contact, fieldsOf } from '../../test/world/examples.ts';
@@ -62,8 +62,6 @@ beforeEach(async () => {
 
 function sources(classes: Record<ItemKind, ItemClass> = itemClasses): SandboxSources {
   const { account } = world.account(email);
-  const { displayName, timeZone } = { displayName: undefined, timeZone: 'Europe/Oslo' as TimeZoneName };
-  const person = { kind: 'account', id: account, email, displayName, timeZone, policy: 'none', aliases: [] };
   return {
     stored: world.stored,
     keys: world.keys,
@@ -71,10 +69,11 @@ function sources(classes: Record<ItemKind, ItemClass> = itemClasses): SandboxSou
     itemView: world.engine.itemView,
     rows: new PastRowsReader(world.db),
     syncView: world.engine.syncView,
+    itemLog: new ItemLogReader(world.db),
     syncKeySecret: worldSecret,
     classes,
     peopleOf: () => ({
-      people: { person: async (tenant) => ({ tenant, account: person as unknown as Account }) },
+      people: { person: async () => world.person(email) },
       devices: { device: () => unpaired, run: () => Promise.reject(new Error('devices do not change in this world')) },
       folders: {
         of: () => world.tree(account),
@@ -280,6 +279,23 @@ describe('a recorded exchange', () => {
     await world.settle(email);
     await other.reset(contacts);
     expect(companiesOf(other)).toEqual(['Fjell AS']);
+  });
+
+  it('is held back again when it was held back for what was deleted before', async () => {
+    const names = Array.from({ length: 60 }, (_, n) => `Hav ${n} AS`);
+    await phone.sync(contacts, { commands: names.map((name) => add(name)) });
+    await phone.sync(contacts);
+    const held = [...phone.folder(contacts).items.keys()];
+    const deleted = (from: number, to: number) =>
+      held.slice(from, to).map((serverId): PhoneCommand => ({ do: 'delete', serverId }));
+    await phone.sync(contacts, { commands: deleted(0, 15) });
+    await phone.sync(contacts, { commands: deleted(15, 30) });
+    await world.settle(email);
+    const { id } = record.last;
+    const { tenant } = world.account(email);
+    const events = await world.store.readAll(tenant, 0 as Position, 1_000);
+    expect(events.filter(({ type }) => type === 'CommandsHeld')).toHaveLength(1);
+    expect(told((await replays().one(id)) as Replayed)).toEqual(asRecorded);
   });
 
   it('tells which devices another build would answer otherwise', async () => {

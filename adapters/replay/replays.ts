@@ -1,6 +1,8 @@
 /** Recorded exchanges run again: one, a device's in a span of time, all that failed, and all there are before an upgrade. */
 import { LRUCache } from 'lru-cache';
 import type { AccountId, DeviceKey, ExchangeId, TenantId } from '../../domain/shared/ids.ts';
+import { UnknownEvent } from '../../domain/shared/upcast.ts';
+import { SealBroken } from '../crypto/envelope.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
 import type { Exchange, ExchangeBody, ExchangeQuery, ExchangeReader, Verdict } from '../exchange-record/port.ts';
 import { type CommitDeps, type CommittedCommand, type Committer, commitMissing } from './commit.ts';
@@ -110,8 +112,9 @@ export class Replays {
       const commands = by && commit ? await commitMissing(commit, exchange, ran.carriedOut, events, by) : [];
       return { ...replayed, commands };
     } catch (error) {
-      if (!(error instanceof NotReplayable)) throw error;
-      return { ...skipped(exchange, error.message), commands: [] };
+      const reason = reasonOf(error);
+      if (reason === undefined) throw error;
+      return { ...skipped(exchange, reason), commands: [] };
     }
   }
 
@@ -123,6 +126,14 @@ export class Replays {
       after = page.at(-1)?.id;
     }
   }
+}
+
+/** Undefined for what would befall the next exchange too: the database is not there, or the like. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof NotReplayable) return error.message;
+  if (error instanceof UnknownEvent) return `The log holds an event that this build does not know: ${error.message}.`;
+  if (error instanceof SealBroken) return 'Something that it looked at was changed in the database; verify names it.';
+  return undefined;
 }
 
 function notKept({ hasBody }: Exchange): string {

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { itemClasses } from '../../api/engine.ts';
-import type { Account } from '../../domain/account/state.ts';
 import type { DeviceState } from '../../domain/device/state.ts';
 import type { Fields, ItemKind } from '../../domain/item/fields.ts';
-import type { CollectionId, Instant, ItemId, TimeZoneName } from '../../domain/shared/ids.ts';
+import type { CollectionId, Instant, ItemId } from '../../domain/shared/ids.ts';
 import { freshDatabase } from '../../test/postgres.ts';
 import { astrid, contact } from '../../test/world/examples.ts';
 import { MemoryExchanges } from '../../test/world/exchanges.ts';
@@ -60,8 +59,7 @@ async function office(item: string, command: 'add' | 'remove', fields: Fields = 
 
 async function why(item: string, whose = email) {
   await world.settle(email);
-  const { tenant, account } = world.account(whose);
-  const timeZone = 'Europe/Oslo' as TimeZoneName;
+  const { account } = world.account(whose);
   const { device: key, deviceId } = phone.session;
   const client = { deviceType: 'iPhone', userAgent: '', protocolVersion: '14.1' };
   const state = { kind: 'device', account, deviceId, client, wipe: { kind: 'none' }, blocked: false, ...standing };
@@ -74,8 +72,7 @@ async function why(item: string, whose = email) {
       quiet: async () => [],
     },
   });
-  const person = { kind: 'account', id: account, email, timeZone } as Account;
-  return await finder.of(item as ItemId, { tenant, account: person, key, deviceId, state: state as DeviceState });
+  return await finder.of(item as ItemId, { ...world.person(whose), key, deviceId, state: state as DeviceState });
 }
 
 it('there: the device has acknowledged it', async () => {

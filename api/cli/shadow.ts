@@ -14,6 +14,7 @@ import { createKysely } from '../../adapters/postgres/kysely.ts';
 import { Replays, type Since } from '../../adapters/replay/replays.ts';
 import { AccountsReader } from '../../projections/accounts/read.ts';
 import { DevicesReader } from '../../projections/devices/read.ts';
+import { ItemLogReader } from '../../projections/item-log/read.ts';
 import { PastRowsReader } from '../../projections/item-view/past.ts';
 import { ItemViewReader } from '../../projections/item-view/read.ts';
 import type { AnyDatabase } from '../../projections/runner/projection.ts';
@@ -62,6 +63,7 @@ export async function* shadow(env: CliEnvironment, options: ShadowOptions, remar
       ...{ stored, keys, blobs: new PostgresBlobStore(pool), syncKeySecret: derivedSecret(given, 'sync keys') },
       ...{ itemView: new ItemViewReader(db), syncView: new SyncViewReader(db), rows: new PastRowsReader(db) },
       devices: new DevicesReader(db),
+      itemLog: new ItemLogReader(db),
       massDeletes: readConfig({ ...env }).massDeletes,
     };
     const record = postgresExchanges({ pool, keys });

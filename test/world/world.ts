@@ -5,7 +5,7 @@
 import type { Kysely } from 'kysely';
 import type pg from 'pg';
 import type { ItemClass } from '../../adapters/activesync/classes/port.ts';
-import type { ExchangeSink } from '../../adapters/activesync/deps.ts';
+import type { ExchangeSink, Person } from '../../adapters/activesync/deps.ts';
 import { failureAnswer } from '../../adapters/activesync/http/command-status.ts';
 import type { CommandAnswer } from '../../adapters/activesync/request.ts';
 import type { Session } from '../../adapters/activesync/session.ts';
@@ -139,6 +139,19 @@ export class World {
   account(email: string): { tenant: TenantId; account: AccountId } {
     const tenant = tenantOf(email);
     return { tenant, account: accountIdFrom(tenant, email) };
+  }
+
+  /** The person as a request finds them. */
+  person(email: string): Person {
+    const { tenant, account } = this.account(email);
+    const nothing = { displayName: undefined, passwordHash: undefined, office: undefined };
+    return {
+      tenant,
+      account: {
+        ...{ kind: 'account', id: account, email, aliases: [], timeZone: 'Europe/Oslo' as TimeZoneName },
+        ...{ policy: 'none', features: [], passwordGeneration: 0, ...nothing },
+      },
+    };
   }
 
   tree(account: AccountId): FolderTree {

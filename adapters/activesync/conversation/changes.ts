@@ -72,7 +72,7 @@ export async function changes(deps: ChangesDeps, query: ChangesQuery): Promise<C
   const isCurrent = cursor.config === anyConfig || cursor.config === configOf(query);
   const collector = new Collector(query);
   if (query.stale.size > 0) {
-    const rows = await deps.view.byItems(query.id.tenant, query.collection, [...query.stale]);
+    const rows = await rowsOf(deps, query, [...query.stale]);
     await collect(deps, query, collector, rows);
     await dropCopies(deps, query, collector, rows);
   }
@@ -140,10 +140,17 @@ async function fullDifference(deps: ChangesDeps, query: ChangesQuery, collector:
   const pageSize = 256;
   for (let at = 0; at < differing.length; at += pageSize) {
     const items = differing.slice(at, at + pageSize).map((row) => row.item);
-    const rows = await view.byItems(tenant, query.collection, items);
+    const rows = await rowsOf(deps, query, items);
     if ((await collect(deps, query, collector, rows, held)) < rows.length) return collector.result(rest, true);
   }
   return collector.result({ position: position as Position, config: configOf(query) }, false);
+}
+
+/** In the order asked for, so that the same question always has the same answer. */
+async function rowsOf(deps: ChangesDeps, query: ChangesQuery, items: readonly ItemId[]): Promise<ItemRow[]> {
+  const found = await deps.view.byItems(query.id.tenant, query.collection, items);
+  const rows = new Map(found.map((row) => [row.item, row]));
+  return items.flatMap((item) => rows.get(item) ?? []);
 }
 
 /** Takes rows until the window is full; says how many it has dealt with. */
