@@ -123,6 +123,48 @@ describe('an erasure', () => {
   });
 });
 
+describe('recorded exchanges', () => {
+  it('that may have spoken of an erased item lose their bodies; others keep them', async () => {
+    const { pool } = database;
+    const item = await note('jerv');
+    await pool.query(
+      `insert into item_event (tenant, position, item, kind, link, revision, event_id, type, recorded_at, at, actor,
+          owner, collection, fields)
+        values ($1, 1, $2, 'note', false, 0, gen_random_uuid(), 'NoteAdded', now(), now(), 'system', $3, 'notes', '{}')`,
+      [tenant, item, owner],
+    );
+    await pool.query(
+      `insert into folder_view (collection, account, tenant, kind, wire_type, access, owner, source)
+        values ('shown', 'ola', $1, 'note', 17, 'read', $2, 'notes')`,
+      [tenant, owner],
+    );
+    const record = async (tenantOf: string, collections: unknown[], at = 'now()') => {
+      const id = randomUUID();
+      await pool.query(
+        `insert into exchange values ($1, $2, 'a', 'd', ${at}, 1, 0, 'Sync', 141, 200, 1, 1, 1, 1, $3, '{}', '{}', '', 1, true)`,
+        [id, tenantOf, JSON.stringify(collections)],
+      );
+      await pool.query(`insert into exchange_body values ($1, 'a', '\\x00')`, [id]);
+      return id;
+    };
+    const gone = [
+      await record(tenant, [{ collection: 'tasks' }, { collection: 'notes' }]),
+      await record(tenant, [{ collection: 'shown' }]),
+      await record(tenant, []),
+    ];
+    const kept = [
+      await record(tenant, [{ collection: 'tasks' }]),
+      await record('other.example', [{ collection: 'notes' }]),
+      await record(tenant, [{ collection: 'notes' }], `now() - interval '3 days'`),
+    ];
+    await new Erasure(options).item(tenant, item, why, false);
+    const { rows } = await pool.query<{ id: string }>('select id from exchange_body');
+    expect(rows.map(({ id }) => id).sort()).toEqual(kept.sort());
+    const { rowCount } = await pool.query('select from exchange where id = any($1)', [gone]);
+    expect(rowCount).toBe(gone.length);
+  });
+});
+
 describe('words in a dump', () => {
   it('are found however they are written', () => {
     for (const encoding of ['utf8', 'utf16le', 'base64', 'hex'] as const)
