@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { emptyHead } from '../../adapters/event-log/event-store.port.ts';
 import { commandIdFrom } from '../../adapters/ids.ts';
 import { engineProjections } from '../../api/engine.ts';
+import { erasureStream, erasureSubject } from '../../domain/erasure/events.ts';
 import type { ItemCommand } from '../../domain/item/decide.ts';
 import type { Fields, ItemKind } from '../../domain/item/fields.ts';
 import type { CollectionId, Instant, ItemId, Position } from '../../domain/shared/ids.ts';
@@ -233,6 +235,37 @@ describe('what the view stores', () => {
     expect(await rows()).toEqual([]);
   });
 
+  it('leaves of an erased item a tombstone that moves the folder, also when folded anew', async () => {
+    await add('a');
+    await add('b');
+    await world.settle(email);
+    const { tenant, account } = place();
+    const data = { subject: 'item', item: 'a', kind: 'contact', collection: contacts, owner: account, events: 1 };
+    const erased = await sayErased({ ...data, isGoneInOffice: true });
+    await world.keys.destroy(tenant, itemSubject('a' as ItemId));
+    const shown = [
+      { item: 'b', deleted: false },
+      { item: 'a', deleted: true, position: erased },
+    ];
+    expect(await rows()).toMatchObject(shown);
+    expect(await view().lastChange(tenant, contacts)).toBe(erased);
+    expect(await world.engine.heads.head(tenant, contacts)).toBe(erased);
+    await again();
+    expect(await rows()).toMatchObject(shown);
+  });
+
+  it('brings nothing back of an erased person, whose rows are taken away', async () => {
+    await add('a');
+    await world.settle(email);
+    const { tenant, account } = place();
+    await change('a', { company: 'Hav AS' });
+    await sayErased({ subject: 'person', account, items: 1, events: 2 });
+    await world.keys.destroy(tenant, accountSubject(account));
+    await world.settle(email);
+    await again();
+    expect(await rows()).toEqual([]);
+  });
+
   it('turns into a tombstone what was forgotten between two pages', async () => {
     await add('a');
     await world.settle(email);
@@ -255,6 +288,16 @@ describe('what the view stores', () => {
     expect(raw).toEqual([{ item: 'a', deleted: true, content: null }]);
   });
 });
+
+async function sayErased(data: object): Promise<Position> {
+  const at = '2026-03-01T08:00:00.000Z' as Instant;
+  const meta = { at, actor: { kind: 'admin' }, commandId: commandIdFrom(['erase', String(++commands)]) } as const;
+  const events = [{ event: { type: 'SubjectErased', version: 1, data }, meta }];
+  const target = { stream: erasureStream, subject: erasureSubject, owner: erasureSubject };
+  const outcome = await world.store.append(place().tenant, [{ ...target, head: emptyHead, events }]);
+  if (outcome.kind !== 'appended') throw new Error('it was appended to already');
+  return outcome.commits[0]!.position;
+}
 
 /** Folds the tenant's log from the beginning. */
 async function again(): Promise<void> {
