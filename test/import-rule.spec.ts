@@ -61,6 +61,7 @@ const isPort = (file: string) => /(^|[./])port\.ts$/.test(path.posix.basename(fi
 /** Files and folders that may know an adapter with effects: they put a program together. */
 const compositionRoots: Readonly<Record<string, string>> = {
   'api/main.ts': 'the composition root',
+  'api/foundation.ts': 'its part for the master key, the database, the log and the read models',
   'api/engine.ts': 'its part that puts the sync engine together',
   'api/office.ts': 'its part that connects the office',
   'api/support.ts': 'its part for auditors and support',

@@ -1,0 +1,184 @@
+/**
+ * What everything stands on: the master key, the database, the keys, the log with its anchors, the event store over it
+ * and the read models behind it. Part of the composition root.
+ */
+import { type Kysely, sql } from 'kysely';
+import { restoreUnderWay } from '../adapters/backup/under-way.ts';
+import { MemoryBlobStore } from '../adapters/blobs/memory.ts';
+import type { BlobStore } from '../adapters/blobs/port.ts';
+import { PostgresBlobStore } from '../adapters/blobs/postgres.ts';
+import { systemClock } from '../adapters/clock.ts';
+import { keyRing } from '../adapters/crypto/key-ring.ts';
+import { masterKeyFromBase64 } from '../adapters/crypto/master-key.ts';
+import { memoryKeyTable } from '../adapters/crypto/memory.ts';
+import { isMasterOf, postgresKeyTable } from '../adapters/crypto/postgres/table.ts';
+import type { KeyRing } from '../adapters/crypto.port.ts';
+import { AnchorSeal } from '../adapters/event-log/anchors/anchor.ts';
+import { Anchors } from '../adapters/event-log/anchors/anchors.ts';
+import { anchorFiles } from '../adapters/event-log/anchors/files.ts';
+import type { AnchorPlace } from '../adapters/event-log/anchors/port.ts';
+import { anchorTable } from '../adapters/event-log/anchors/table.ts';
+import type { EventStore } from '../adapters/event-log/event-store.port.ts';
+import { createEventStore } from '../adapters/event-log/event-store.ts';
+import { memoryEventLog } from '../adapters/event-log/memory.ts';
+import type { EventLog } from '../adapters/event-log/port.ts';
+import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
+import { ItemBodies } from '../adapters/items/bodies.ts';
+import type { Logger } from '../adapters/log/logger.ts';
+import { connectDatabase, type Database } from '../adapters/postgres/connect.ts';
+import { DataDirInUse } from '../adapters/postgres/embedded.ts';
+import { createKysely } from '../adapters/postgres/kysely.ts';
+import { migrate } from '../adapters/postgres/migrate.ts';
+import type { Pool } from '../adapters/postgres/pool.ts';
+import { keptSecret, makeMasterKey } from '../adapters/secrets/kept-secret.ts';
+import { rebuildOutdated } from '../projections/runner/outdated.ts';
+import type { AnyDatabase, Projection } from '../projections/runner/projection.ts';
+import { ProjectionRunner } from '../projections/runner/runner.ts';
+import { allEvents, allMigrations, allProjections } from './catalogue.ts';
+import { type Config, ConfigError } from './config.ts';
+import { usableDataDir } from './data-dir.ts';
+import { derivedSecret, mustBeMaster } from './master-key.ts';
+import { comparison } from './services/read-models.ts';
+import type { Teardown } from './teardown.ts';
+
+export interface Foundation {
+  /** The log and all that hangs on it are gone with the process. */
+  readonly isInMemory: boolean;
+  readonly masterKeyText: string;
+  readonly pool: Pool;
+  readonly db: Kysely<AnyDatabase>;
+  readonly keys: KeyRing;
+  readonly projections: readonly Projection[];
+  readonly log: EventLog;
+  readonly blobs: BlobStore;
+  readonly bodies: ItemBodies;
+  /** Events as they are stored, long bodies named; `store` puts these in place. */
+  readonly stored: EventStore;
+  readonly store: EventStore;
+  /** Not started yet. */
+  readonly runner: ProjectionRunner;
+  /** Absent where nothing outlives the process. */
+  readonly anchoring?: {
+    readonly anchors: Anchors;
+    readonly places: readonly AnchorPlace[];
+    readonly seal: AnchorSeal;
+  };
+}
+
+/** @throws ConfigError when something of it cannot be had. */
+export async function layFoundation(config: Config, logger: Logger, teardown: Teardown): Promise<Foundation> {
+  if (config.eventLog === 'eventstoredb') {
+    throw new ConfigError('EVENT_LOG=eventstoredb is not available yet; use postgres or memory.');
+  }
+  await usableDataDir(config);
+  const masterKeyText = config.masterKey ?? (await keptSecret(config.dataDir, 'master.key', makeMasterKey)).value;
+  const database = await connect(config, logger);
+  teardown.add('the database', () => database.close());
+  const { pool } = database;
+  const db = createKysely<unknown>(pool);
+
+  const isInMemory = config.eventLog === 'memory';
+  const master = masterKeyFromBase64(masterKeyText);
+  const keys = keyRing({ table: isInMemory ? memoryKeyTable() : postgresKeyTable({ pool }), master });
+  const projections = allProjections(keys);
+  const done = await migrate(pool, allMigrations());
+  if (done.length > 0) logger.info({ migrations: done }, 'the schema was brought up to date');
+  const halfRestored = await restoreUnderWay(pool);
+  if (halfRestored !== undefined) {
+    throw new ConfigError(
+      `The restore of ${halfRestored} was cut short: run it again, with --replace, before the start.`,
+    );
+  }
+  if (isInMemory) await emptyReadModels(db);
+  else mustBeMaster(await isMasterOf(pool, master), config.masterKey, config.dataDir);
+
+  const log = isInMemory ? memoryEventLog() : postgresEventLog({ pool });
+  teardown.add('the event log', () => log.close());
+  const seal = new AnchorSeal(derivedSecret(masterKeyText, 'anchors'));
+  const places = isInMemory ? [] : [anchorTable(pool), anchorFiles(config.anchorDir)];
+  const anchors = new Anchors({
+    ...{ log, seal, places, clock: systemClock },
+    onError: (error, tenant) => logger.error({ err: error, tenant }, 'the log was not anchored'),
+  });
+  if (!isInMemory) teardown.add('the anchors', () => anchors.stop());
+  const blobs = isInMemory ? new MemoryBlobStore() : new PostgresBlobStore(pool);
+  const bodies = new ItemBodies({
+    blobs,
+    keys,
+    onLost: (tenant, item, hash) => logger.error({ tenant, item, hash }, 'the body of an item is lost'),
+  });
+  const stored = createEventStore({
+    log,
+    keys,
+    clock: systemClock.instant,
+    events: allEvents(),
+  });
+  const store = bodies.over(stored);
+  const runner = new ProjectionRunner({
+    db,
+    store,
+    projections,
+    onError: (error, tenant) => logger.error({ err: error, tenant }, 'a page of events was not projected'),
+  });
+  teardown.add('the projections', () => runner.stop());
+  return {
+    ...{ isInMemory, masterKeyText, pool, db, keys, projections, log, blobs, bodies, stored, store, runner },
+    ...(isInMemory ? {} : { anchoring: { anchors, places, seal } }),
+  };
+}
+
+/** Read models of an older program are made anew first; then all of them follow the log. */
+export async function startFollowing(
+  { db, store, projections, runner, anchoring }: Foundation,
+  logger: Logger,
+): Promise<void> {
+  await rebuildOutdated({
+    ...{ db, store, projections, comparison },
+    onBegin: (projection, from, to) => logger.info({ projection, from, to }, 'a read model is made anew'),
+    onEnd: (projection, { events }) => logger.info({ projection, events }, 'a read model was made anew'),
+  });
+  await runner.start();
+  anchoring?.anchors.start();
+}
+
+async function connect(config: Config, logger: Logger): Promise<Database> {
+  try {
+    const database = await connectDatabase({
+      databaseUrl: config.databaseUrl,
+      dataDir: config.dataDir,
+      applicationName: 'mobilesync',
+      max: 20,
+      log: (message) => logger.info(message),
+    });
+    try {
+      await database.pool.query('select 1');
+      return database;
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  } catch (error) {
+    if (error instanceof DataDirInUse) {
+      throw new ConfigError(
+        `DATA_DIR ${config.dataDir} is used by another running MobileSync; stop it or choose another.`,
+      );
+    }
+    if (config.databaseUrl === undefined) throw error;
+    throw new ConfigError(`DATABASE_URL names a database that cannot be used: ${(error as Error).message}.`);
+  }
+}
+
+/** A log in memory begins anew, so what was read from an older one goes. What has events of its own is left alone. */
+async function emptyReadModels(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql<{ held: boolean }>`select exists (select from events) as held`.execute(db);
+  if (rows[0]?.held) {
+    throw new ConfigError('EVENT_LOG=memory needs a database without events; choose another DATA_DIR or DATABASE_URL.');
+  }
+  const tables = await sql<{ name: string }>`
+    select tablename as name from pg_tables
+    where schemaname = current_schema() and tablename not like 'kysely%'
+      and tablename not in ('events', 'streams', 'tenants', 'data_keys')
+  `.execute(db);
+  const names = tables.rows.map(({ name }) => sql.id(name));
+  if (names.length > 0) await sql`truncate ${sql.join(names)}`.execute(db);
+}
