@@ -351,6 +351,54 @@ describe('Anchors', () => {
     expect(await found(tenant)).toEqual([]);
   });
 
+  it('brings a place up to the other that could not be written to for a time', async () => {
+    const tenant = await written();
+    const [table, files] = places();
+    let isFull = true;
+    const shaky = {
+      ...files!,
+      append: async (anchors: readonly Anchor[]) => {
+        if (isFull) throw new Error('no space left');
+        await files!.append(anchors);
+      },
+    };
+    const onError = () => {};
+    const anchors = new Anchors({ log, seal, places: [table!, shaky], clock, onError });
+    made.push(anchors);
+    for (const name of ['a', 'b']) {
+      await write(tenant, name);
+      await expect(anchors.anchor(tenant)).rejects.toThrow('no space left');
+    }
+    isFull = false;
+    await write(tenant, 'c');
+    await anchors.anchor(tenant);
+    const positions = async (place: typeof table) => (await place!.read(tenant)).map(({ position }) => position);
+    expect(await positions(files)).toEqual(await positions(table));
+    expect(await found(tenant)).toEqual([]);
+  });
+
+  it('of two processes that anchor the same events do no harm to each other', async () => {
+    const tenant = await written();
+    const [one, other] = [anchorsOf(), anchorsOf()];
+    await write(tenant, 'a', 'b');
+    await Promise.all([one.anchor(tenant), other.anchor(tenant)]);
+    await write(tenant, 'c');
+    await one.anchor(tenant);
+    await write(tenant, 'a');
+    await other.anchor(tenant);
+    await write(tenant, 'b');
+    await one.anchor(tenant);
+    expect(await found(tenant)).toEqual([]);
+    await tamper(tenant, async (client) => {
+      await client.query(
+        `update events set payload = overlay(payload placing '\\xff'::bytea from 40) where tenant = $1 and position = 22`,
+        [tenant],
+      );
+      await rechain(client, tenant, 'a');
+    });
+    expect(await found(tenant)).toEqual(['changed a7 22']);
+  });
+
   it('does not go on behind a log that was cut, until somebody says that it was restored', async () => {
     const tenant = await written();
     await tamper(tenant, cut);

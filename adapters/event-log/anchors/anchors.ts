@@ -72,7 +72,13 @@ export class Anchors {
     for (let running = this.#running.get(tenant); running; running = this.#running.get(tenant)) {
       await running.catch(() => undefined);
     }
-    const work = this.#anchor(tenant).finally(() => this.#running.delete(tenant));
+    const work = this.#anchor(tenant)
+      .catch((error: unknown) => {
+        // One place may have it and the other not: the next time both are looked at again.
+        this.#last.delete(tenant);
+        throw error;
+      })
+      .finally(() => this.#running.delete(tenant));
     this.#running.set(tenant, work);
     return work;
   }

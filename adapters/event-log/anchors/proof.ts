@@ -6,7 +6,7 @@ import { NO_POSITION, type Position, type TenantId } from '../../../domain/share
 import type { KeyRing } from '../../crypto.port.ts';
 import type { Finding } from '../finding.ts';
 import type { EventLog, StoredEvent } from '../port.ts';
-import { type Anchor, type AnchorSeal, inForce, rolled, unrolled } from './anchor.ts';
+import { type Anchor, type AnchorSeal, inForce, rolled, traceBytes, unrolled } from './anchor.ts';
 import { diagnose } from './diagnose.ts';
 import type { AnchorPlace } from './port.ts';
 
@@ -60,11 +60,27 @@ export async function anchorProof(tenant: TenantId, options: AnchorProofOptions)
     async finish(found) {
       while (!isBroken && next < anchors.length) compare();
       if (!isBroken) return findings;
-      const rest = anchors.filter(({ position }) => position > good);
-      const trace = Buffer.concat(rest.map((anchor) => Buffer.from(anchor.trace, 'base64')));
+      const trace = traceBehind(good, anchors);
       return [...findings, ...(await diagnose(tenant, { log, keys, after: good, trace, found }))];
     },
   };
+}
+
+/** Put together by position: two processes may have anchored the same events. */
+function traceBehind(good: Position, anchors: readonly Anchor[]): Buffer {
+  const parts = anchors
+    .filter(({ position }) => position > good)
+    .map(({ position, trace }) => ({ position, bytes: Buffer.from(trace, 'base64') }));
+  const length = ((parts.at(-1)?.position ?? good) - good) * traceBytes;
+  const all = Buffer.concat(parts.map(({ bytes }) => bytes));
+  // Positions that the traces do not fill are nobody's we know: without the master key anyone can write an anchor.
+  if (length > all.length) return all;
+  const trace = Buffer.alloc(length);
+  for (const { position, bytes } of parts) {
+    const start = (position - good) * traceBytes - bytes.length;
+    bytes.copy(trace, Math.max(0, start), Math.max(0, -start));
+  }
+  return trace;
 }
 
 /** Anchors that one place has and another lacks. The second place may not have heard of the newest yet. */
