@@ -90,5 +90,5 @@ export function howOf({ decisions, events, answer }: Pick<Replayed, 'decisions' 
   if (event)
     return `${event.type} ${event.difference}${event.fields.length > 0 ? ` (${event.fields.join(', ')})` : ''}`;
   const changed = answer.filter(({ of }) => of !== 'both').length;
-  return changed > 0 ? `${changed} lines of the answer` : 'nothing that is compared';
+  return changed > 0 ? `${changed} lines of the answer` : 'as it was';
 }

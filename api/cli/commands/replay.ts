@@ -57,7 +57,7 @@ export const replayCommand: CliCommand = {
       const replayed = await admin.post<ReplayView>(`/exchanges/${encodeURIComponent(id)}/replay`, { commit, ...why });
       if (isJson) context.print(JSON.stringify(replayed));
       else printReplay(context.print, replayed, commit);
-      return replayed.outcome === 'same' ? 0 : 1;
+      return isAsRecorded(replayed) ? 0 : 1;
     }
     const asked = values.from ?? values.since;
     if (typeof asked !== 'string') throw new ConfigError(`Say since when: ${isAll ? '--since' : '--from'} 2h.`);
@@ -106,12 +106,17 @@ export const shadowCommand: CliCommand = {
       values.running === true
         ? context.admin.lines<ReplayLine>('GET', '/replays/shadow', { since: from, to, ...whose })
         : shadow(context.env, { from, to, ...whose }, context.remark);
-    return await printLines(context, lines, values.json === true);
+    return await printLines(context, lines, values.json === true, ({ outcome }) => outcome !== 'failing');
   },
 };
 
 /** Progress as a remark, what differs in a line each, and all of it summed up. */
-async function printLines({ print, remark }: CliContext, lines: AsyncIterable<ReplayLine>, isJson: boolean) {
+async function printLines(
+  { print, remark }: CliContext,
+  lines: AsyncIterable<ReplayLine>,
+  isJson: boolean,
+  isShown: (replay: ReplayView) => boolean = () => true,
+): Promise<number> {
   let done = 0;
   let shown = 0;
   let toldMs = performance.now();
@@ -120,8 +125,8 @@ async function printLines({ print, remark }: CliContext, lines: AsyncIterable<Re
     if ('summary' in line) summary = line.summary;
     else done++;
     if (isJson) print(JSON.stringify(line));
-    else if ('replay' in line && line.replay.outcome !== 'same' && line.replay.outcome !== 'skipped') {
-      if (shown++ < shownMax) print(lineOf(line.replay));
+    else if ('replay' in line && !isQuiet(line.replay) && isShown(line.replay) && shown++ < shownMax) {
+      print(lineOf(line.replay));
     }
     if (performance.now() - toldMs < progressEveryMs) continue;
     toldMs = performance.now();
@@ -131,6 +136,15 @@ async function printLines({ print, remark }: CliContext, lines: AsyncIterable<Re
   if (!isJson) printSummary(print, summary, shown);
   const { different, broken, fine } = summary.outcomes;
   return different + broken + fine > 0 ? 1 : 0;
+}
+
+/** Also what fails as it failed. */
+function isAsRecorded({ outcome, decisions, events, answer }: ReplayView): boolean {
+  return outcome === 'same' || (outcome === 'failing' && decisions.length + events.length + answer.length === 0);
+}
+
+function isQuiet({ outcome }: ReplayView): boolean {
+  return outcome === 'same' || outcome === 'skipped';
 }
 
 function lineOf({ at, email, deviceId, command, outcome, how, exchange }: ReplayView): string {
