@@ -45,6 +45,7 @@ import { NotReplayable, type Sandbox, type SandboxRun } from '../adapters/replay
 import { recentDeletions } from '../adapters/replay/recent-deletions.ts';
 import { WatchedItems } from '../adapters/replay/watched-items.ts';
 import type { ItemKind } from '../domain/item/fields.ts';
+import { itemStream } from '../domain/shared/streams.ts';
 import { instantOf } from '../domain/shared/time.ts';
 import type { MassDeleteLimits } from '../domain/sync/held-back.ts';
 import type { DevicesReader } from '../projections/devices/read.ts';
@@ -129,7 +130,12 @@ class ReplayingSandbox implements Sandbox {
       const answer = await this.#answer(parts.deps, exchange, body, command, version, trace);
       this.#replaced.add(exchange.id);
       const events = past.appended.filter((event) => !before.has(event));
-      return { answer, trace, events, carriedOut: parts.items.carriedOut };
+      // What was prepared and then held back, or decided anew, was not carried out.
+      const made = new Set(events.map(({ stream, meta }) => `${stream} ${meta.commandId}`));
+      const carriedOut = parts.items.seen.filter(({ request: { kind, item, commandId } }) =>
+        made.has(`${itemStream(kind, item)} ${commandId}`),
+      );
+      return { answer, trace, events, carriedOut };
     } finally {
       parts.close();
       progress.close();

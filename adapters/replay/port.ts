@@ -6,7 +6,7 @@ import type { RecordedEvent } from '../event-log/event-store.port.ts';
 import type { Exchange, ExchangeBody } from '../exchange-record/port.ts';
 import type { ItemRequest, ItemResult } from '../items/item-commands.ts';
 
-/** A command on an item that the request came to, and what became of it. */
+/** A command on an item that the request came to and that changed something, and what became of it. */
 export interface CarriedOut {
   readonly request: ItemRequest;
   readonly result: ItemResult;

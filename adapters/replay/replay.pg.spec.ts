@@ -281,6 +281,22 @@ describe('a recorded exchange', () => {
     expect(companiesOf(other)).toEqual(['Fjell AS']);
   });
 
+  it('that failed is not applied beyond what the guard lets a device delete', async () => {
+    const names = Array.from({ length: 60 }, (_, n) => `Hav ${n} AS`);
+    await phone.sync(contacts, { commands: names.map((name) => add(name)) });
+    await phone.sync(contacts);
+    const held = [...phone.folder(contacts).items.keys()];
+    const deletes = held.slice(0, 50).map((serverId): PhoneCommand => ({ do: 'delete', serverId }));
+    await phone.sync(contacts, { commands: [...deletes, add(stumbling)] });
+    expect(record.last.verdicts).toEqual(['failed']);
+    const replayed = await replays().one(record.last.id, { actor: admin, isDry: false });
+    const applied = replayed?.commands.filter(({ outcome }) => outcome === 'applied') ?? [];
+    expect(applied.filter(({ command }) => command === 'Sync Delete')).toHaveLength(20);
+    await world.settle(email);
+    await other.reset(contacts);
+    expect(other.folder(contacts).items.size).toBe(60 - 20 + 1);
+  });
+
   it('is held back again when it was held back for what was deleted before', async () => {
     const names = Array.from({ length: 60 }, (_, n) => `Hav ${n} AS`);
     await phone.sync(contacts, { commands: names.map((name) => add(name)) });

@@ -6,7 +6,8 @@ import type { CarriedOut } from './port.ts';
 export class WatchedItems extends ItemCommands {
   readonly #seen = new Map<string, CarriedOut>();
 
-  get carriedOut(): readonly CarriedOut[] {
+  /** Also what was only prepared. */
+  get seen(): readonly CarriedOut[] {
     return [...this.#seen.values()];
   }
 

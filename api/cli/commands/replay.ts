@@ -147,8 +147,11 @@ function isQuiet({ outcome }: ReplayView): boolean {
   return outcome === 'same' || outcome === 'skipped';
 }
 
-function lineOf({ at, email, deviceId, command, outcome, how, exchange }: ReplayView): string {
-  return `${at} ${email ?? '-'}/${deviceId ?? '-'} ${command}: ${outcome}, ${how} (${exchange})`;
+function lineOf({ at, email, deviceId, command, outcome, how, exchange, commands }: ReplayView): string {
+  const outcomes = Object.entries(Object.groupBy(commands, (one) => one.outcome));
+  const missed = outcomes.map(([of, some]) => `${some?.length ?? 0} ${of}`).join(', ');
+  const what = missed === '' ? how : `${how}; of what was missed ${missed}`;
+  return `${at} ${email ?? '-'}/${deviceId ?? '-'} ${command}: ${outcome}, ${what} (${exchange})`;
 }
 
 function printSummary(print: Print, { run, outcomes, causes, devices }: SummaryView, shown: number): void {
