@@ -21,7 +21,7 @@ import type { AnyDatabase } from '../../projections/runner/projection.ts';
 import { ProjectionRunner } from '../../projections/runner/runner.ts';
 import type { FreshDatabase } from '../../test/postgres.ts';
 import type { Folders } from '../activesync/deps.ts';
-import { virtualClock } from '../clock.ts';
+import { type Clock, virtualClock } from '../clock.ts';
 import { keyRing } from '../crypto/key-ring.ts';
 import { masterKey } from '../crypto/master-key.ts';
 import { memoryKeyTable } from '../crypto/memory.ts';
@@ -109,9 +109,14 @@ export async function createRig(
   };
   let count = 0;
   const nonce = () => `nonce${++count}`;
-  const make = () =>
-    createOfficeSync({
-      ...{ store, db, runner, people, folders, clock, nonce },
+  let life = { isOver: false };
+  const make = () => {
+    const mine = { isOver: false };
+    life = mine;
+    const after: Clock['after'] = (delayMs, action) => clock.after(delayMs, () => !mine.isOver && action());
+    return createOfficeSync({
+      ...{ store, db, runner, people, folders, nonce },
+      clock: { ...clock, after },
       offices: { fake: office },
       accounts: async () => [...accounts.values()].map(({ id }) => ({ tenant, account: id })),
       isActive: () => true,
@@ -120,6 +125,7 @@ export async function createRig(
       random: () => 0.5,
       ruleOf: () => options.ruleOf ?? 'clientWins',
     });
+  };
   let sync = make();
 
   const settled = async () => {
@@ -132,8 +138,9 @@ export async function createRig(
     get sync() {
       return sync;
     },
-    /** As after a crash: nothing in memory survives. */
+    /** As after a crash: nothing in memory survives, and no timer goes off. */
     restart() {
+      life.isOver = true;
       sync = make();
     },
     async person(email: string): Promise<RigPerson> {
