@@ -73,9 +73,18 @@ export async function runAsProcess(command: () => Promise<number>): Promise<void
     process.exitCode = await command();
   } catch (error) {
     process.exitCode = error instanceof ConfigError ? 2 : 1;
-    if (error instanceof ConfigError || error instanceof NotNow) process.stderr.write(`${error.message}\n`);
-    else if (error instanceof DataDirInUse) {
-      process.stderr.write('Another process took the data directory just now; try again.\n');
-    } else process.stderr.write(`It failed: ${(error as Error).message}\n`);
+    process.stderr.write(`${sentenceOf(error)}\n`);
   }
+}
+
+/** PostgreSQL's undefined_table and undefined_column. */
+const schemaCodes: readonly unknown[] = ['42P01', '42703'];
+
+/** What the operator is told of an error that ended a command. */
+export function sentenceOf(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof NotNow) return error.message;
+  if (error instanceof DataDirInUse) return 'Another process took the data directory just now; try again.';
+  const { code, message } = error as Error & { readonly code?: unknown };
+  if (schemaCodes.includes(code)) return `The database has an older schema (${message}): npm run migrate brings it up.`;
+  return `It failed: ${message}`;
 }
