@@ -35,6 +35,10 @@ export class SimulatedWorld {
   #log: EventLog = memoryEventLog(this.#storage);
   /** Items that a restored log does not know, and that phones may hold. */
   readonly lost = new Set<string>();
+  /** When the log was put back to a backup for the last time. */
+  restoredAtMs = Number.POSITIVE_INFINITY;
+  /** Items whose keys were destroyed. */
+  readonly erased = new Set<string>();
   readonly blobs: BlobStore = new MemoryBlobStore();
   readonly keys: KeyRing = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
   readonly #pool: pg.Pool;
@@ -57,12 +61,17 @@ export class SimulatedWorld {
     return this.#log;
   }
 
+  get pool(): pg.Pool {
+    return this.#pool;
+  }
+
   backup(): MemoryStorage {
     return copyOf(this.#storage);
   }
 
   /** The log is as it was, and everything that was read from it goes. */
   async restore(backup: MemoryStorage): Promise<void> {
+    this.restoredAtMs = this.nowMs;
     await this.stop();
     for (const item of itemsIn(this.#storage)) if (!itemsIn(backup).has(item)) this.lost.add(item);
     this.#storage = copyOf(backup);

@@ -47,6 +47,7 @@ export const weights = {
   putRight: 0.3,
   undo: 0.2,
   decideConflicts: 0.2,
+  erase: 0.15,
   restart: 0.15,
   upgrade: 0.05,
 };
@@ -123,6 +124,7 @@ class Simulation {
     if (what === 'rollBack') await this.#rollBack();
     if (what === 'decideHeld') this.#count('decided', await this.#support.decideHeld('some'));
     if (what === 'policy') this.#setPolicy();
+    if (what === 'erase') this.#count('erased', Number(await this.#support.erase()));
     if (what === 'putRight') this.#count('restored', Number(await this.#support.restore()));
     if (what === 'undo') this.#count('undone', await this.#support.undo(phone.phone.session.device));
     if (what === 'decideConflicts') this.#count('conflictsDecided', await this.#support.decideConflicts());
@@ -211,9 +213,9 @@ class Simulation {
     const { world } = simulated;
     await world.settle(this.#email);
     return [
-      ...noComplaints(this.#phones),
+      ...noComplaints(simulated, this.#phones),
       ...(await phonesConverged(simulated, this.#phones)),
-      ...(await nothingLost(world, this.#phones)),
+      ...(await nothingLost(simulated, this.#phones)),
       ...(await rebuildEqualsLive(simulated, world.account(this.#email).tenant)),
       ...world.errors.splice(0).map(String),
       ...world.forged.splice(0).map((id) => `${id}: a key it was given was called forged`),

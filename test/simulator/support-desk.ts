@@ -8,6 +8,7 @@ import type { AccountId, DeviceKey, Instant, Position, TenantId } from '../../do
 import { ConflictsReader } from '../../projections/conflicts/read.ts';
 import { HeldBatchReader } from '../../projections/held-batches/read.ts';
 import { ItemLogReader } from '../../projections/item-log/read.ts';
+import { eraserOf, itemsOf } from './eraser.ts';
 import type { Random } from './random.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
 
@@ -61,6 +62,18 @@ export class SupportDesk {
     if (outcome?.kind === 'refused' && outcome.reason === 'noRevision') return false;
     if (outcome?.kind !== 'done') throw new Error(`an item cannot be put right: ${outcome?.kind}`);
     return true;
+  }
+
+  /** One of their items is erased for good, whether it lives or not; false when there is none. */
+  async erase(): Promise<boolean> {
+    const { log, pool, erased } = this.#simulated;
+    const { tenant } = this.#person;
+    const items = await itemsOf(log, tenant);
+    if (items.length === 0) return false;
+    const item = this.#random.pick(items);
+    const outcome = await eraserOf(this.#simulated, pool).item(tenant, item, { actor: admin }, true);
+    if (outcome.kind === 'done') erased.add(item);
+    return outcome.kind === 'done';
   }
 
   /** What the device did of late is taken back; how many items. @throws Error when that left something to take back */

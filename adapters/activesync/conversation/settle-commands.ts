@@ -117,12 +117,18 @@ function settle(
   const instance = 'instanceId' in command && command.instanceId ? { instanceId: command.instanceId } : {};
 
   if (command.do === 'add') {
-    if (decision.kind === 'unreadable') {
+    const isErased = decision.kind === 'unreadable' && decision.status === syncStatus.objectNotFound;
+    if (decision.kind === 'unreadable' && !isErased) {
       out.responses.push({ do: 'add', status: decision.status, clientId: command.clientId });
       return;
     }
     const { version, hash } = rendering(input, state);
     note('add', version, hash);
+    if (isErased) {
+      // Sent again, and erased in between: the phone has it still, under an id by which it can be taken off.
+      note('stale');
+      out.later.add(item);
+    }
     if (decision.kind === 'accepted' && decision.merged) note('stale');
     out.responses.push({ do: 'add', status: syncStatus.success, clientId: command.clientId, item });
     return;
