@@ -50,11 +50,12 @@ export class AdminClient {
     return (await (await this.#fetch('GET', path, query)).json()) as T;
   }
 
+  /** @throws AdminRefused, ConfigError */
   async post<T>(path: string, body?: unknown, query: Query = {}): Promise<T> {
     return await this.send<T>('POST', path, body, query);
   }
 
-  /** Undefined for an answer without content. */
+  /** Undefined for an answer without content. @throws AdminRefused, ConfigError */
   async send<T>(method: string, path: string, body?: unknown, query: Query = {}): Promise<T> {
     const response = await this.#fetch(method, path, query, body);
     return (response.status === 204 ? undefined : await response.json()) as T;
@@ -68,6 +69,14 @@ export class AdminClient {
       if (page.next === null) return;
       after = page.next;
     }
+  }
+
+  /** Everything of a listing: `name` is where each page holds its rows. */
+  async all<Row>(path: string, name: string, query: Query = {}): Promise<Row[]> {
+    const rows: Row[] = [];
+    type Page = Readonly<Record<string, readonly Row[]>> & { readonly next: string | number | null };
+    for await (const page of this.pages<Page>(path, query)) rows.push(...(page[name] as readonly Row[]));
+    return rows;
   }
 
   /** The lines of an answer in application/x-ndjson, as they come. */

@@ -2,8 +2,9 @@
 import { ConfigError } from '../../config.ts';
 import type { CliCommand } from '../command.ts';
 import { momentHelp, momentOf } from '../moment.ts';
+import { needed, reasonHelp, reasonOption } from '../options.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
-import { needed, reasonHelp, reasonOption, saidOf } from './restoring.ts';
+import { saidOf } from './restoring.ts';
 
 interface VersionView {
   readonly removed: boolean;
@@ -83,19 +84,13 @@ export const conflictsCommand: CliCommand = {
     ...formatHelp,
     momentHelp,
     '',
-    'Example: conflicts --person kari@demo.example --open',
+    'Example: npm run mobilesync -- conflicts --person kari@demo.example --open',
   ],
   options: { ...narrowing, open: { type: 'boolean' }, ...formatOptions },
   async run({ admin, print }, input) {
     const format = formatOf(input);
     const query = { ...narrowed(input.values), ...(input.values.open ? { open: true } : {}), limit: 200 };
-    const found: ConflictView[] = [];
-    for await (const { conflicts } of admin.pages<{ conflicts: ConflictView[]; next: string | null }>(
-      '/conflicts',
-      query,
-    )) {
-      found.push(...conflicts);
-    }
+    const found = await admin.all<ConflictView>('/conflicts', 'conflicts', query);
     printRows(print, found, columns, format, 'no conflicts');
     return 0;
   },
@@ -111,7 +106,7 @@ export const decideCommand: CliCommand = {
     '  --for merge    what is empty is filled from the version that lost; texts and lists of words are joined',
     reasonHelp,
     '',
-    'Example: decide k7d2…q:4 --for mine',
+    'Example: npm run mobilesync -- decide k7d2…q:4 --for mine',
   ],
   options: { for: { type: 'string' }, ...reasonOption },
   positionals: { min: 1, max: 1 },
@@ -150,7 +145,7 @@ export const conflictsReplayCommand: CliCommand = {
     ...formatHelp,
     momentHelp,
     '',
-    'Example: conflicts replay --policy clientWins --person kari@demo.example --since 7d',
+    'Example: npm run mobilesync -- conflicts replay --policy clientWins --person kari@demo.example --since 7d',
   ],
   options: {
     ...{ policy: { type: 'string' }, ...narrowing, apply: { type: 'boolean' }, 'dry-run': { type: 'boolean' } },

@@ -1,6 +1,8 @@
 /** `devices`, `conversation` and `resync`: which devices a person has, what they were told, and telling it anew. */
 import type { CliCommand } from '../command.ts';
+import { reasonOption } from '../options.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
+import { accountPath, devicePath } from '../paths.ts';
 
 interface DeviceRow {
   readonly deviceId: string;
@@ -24,10 +26,6 @@ const deviceColumns: readonly Column<DeviceRow>[] = [
   { name: 'blocked', value: ({ blocked }) => (blocked ? 'blocked' : '') },
 ];
 
-const person = (email: string) => `/accounts/${encodeURIComponent(email)}`;
-const device = (positionals: readonly string[]) =>
-  `${person(positionals[0] as string)}/devices/${encodeURIComponent(positionals[1] as string)}`;
-
 export const devicesCommand: CliCommand = {
   name: 'devices',
   usage: '<person> [--json | --csv]',
@@ -36,7 +34,9 @@ export const devicesCommand: CliCommand = {
   options: formatOptions,
   positionals: { min: 1, max: 1 },
   async run({ admin, print }, input) {
-    const { devices } = await admin.get<{ devices: DeviceRow[] }>(`${person(input.positionals[0] as string)}/devices`);
+    const { devices } = await admin.get<{ devices: DeviceRow[] }>(
+      `${accountPath(input.positionals[0] as string)}/devices`,
+    );
     printRows(print, devices, deviceColumns, formatOf(input), 'no devices');
     return 0;
   },
@@ -110,16 +110,14 @@ export const conversationCommand: CliCommand = {
   positionals: { min: 2, max: 3 },
   async run({ admin, print }, input) {
     const format = formatOf(input);
-    const path = `${device(input.positionals)}/conversations`;
-    const folder = input.positionals[2];
+    const [person, deviceId, folder] = input.positionals as [string, string, string?];
+    const path = `${devicePath(person, deviceId)}/conversations`;
     if (folder === undefined) {
       const { conversations } = await admin.get<{ conversations: ConversationRow[] }>(path);
       printRows(print, conversations, conversationColumns, format, 'no conversations');
       return 0;
     }
-    const epochs: EpochRow[] = [];
-    const pages = admin.pages<{ epochs: EpochRow[]; next: number | null }>(`${path}/${encodeURIComponent(folder)}`);
-    for await (const page of pages) epochs.push(...page.epochs);
+    const epochs = await admin.all<EpochRow>(`${path}/${encodeURIComponent(folder)}`, 'epochs');
     printRows(print, epochs, epochColumns, format);
     return 0;
   },
@@ -151,11 +149,12 @@ export const resyncCommand: CliCommand = {
     '',
     'Example: npm run mobilesync -- resync kari@demo.example APPLDN6K7Q2WG5QF Contacts --reason "misses Astrid"',
   ],
-  options: { reason: { type: 'string' } },
+  options: reasonOption,
   positionals: { min: 2, max: 3 },
   async run({ admin, print }, { positionals, values }) {
-    const body = { folder: positionals[2], reason: values.reason };
-    const { folders, hierarchy } = await admin.post<Resynced>(`${device(positionals)}/resync`, body);
+    const [person, deviceId, name] = positionals as [string, string, string?];
+    const body = { folder: name, reason: values.reason };
+    const { folders, hierarchy } = await admin.post<Resynced>(`${devicePath(person, deviceId)}/resync`, body);
     for (const { folder, collection, outcome } of folders) {
       print(`${folder ?? collection}: ${outcomes[outcome] ?? outcome}`);
     }

@@ -1,6 +1,7 @@
 /** Erasing for good, and what was erased. */
 import { ConfigError } from '../../config.ts';
 import type { CliCommand } from '../command.ts';
+import { reasonOption } from '../options.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
 
 interface Answer {
@@ -30,7 +31,7 @@ export const eraseCommand: CliCommand = {
     item: { type: 'string' },
     yes: { type: 'boolean' },
     force: { type: 'boolean' },
-    reason: { type: 'string' },
+    ...reasonOption,
   },
   async run({ admin, print, remark }, { values }) {
     const { person, item, yes, force, reason } = values;
@@ -76,9 +77,7 @@ export const erasuresCommand: CliCommand = {
   details: formatHelp,
   options: formatOptions,
   async run({ admin, print }, input) {
-    const rows: Erased[] = [];
-    for await (const page of admin.pages<{ erasures: Erased[]; next: number | null }>('/erasures', { limit: 1_000 }))
-      rows.push(...page.erasures);
+    const rows = await admin.all<Erased>('/erasures', 'erasures', { limit: 1_000 });
     printRows(print, rows, columns, formatOf(input), 'nothing was erased');
     return 0;
   },

@@ -5,6 +5,7 @@ import type { CliCommand } from '../command.ts';
 import type { Print } from '../command-line.ts';
 import { momentHelp, momentOf } from '../moment.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
+import { accountPath, devicePath } from '../paths.ts';
 
 const columns: readonly Column<Exchange>[] = [
   { name: 'When', value: ({ at }) => at },
@@ -46,21 +47,20 @@ export const exchangesCommand: CliCommand = {
     const format = formatOf(input);
     const { positionals, values } = input;
     const [person = '', deviceId] = positionals;
-    const account = `/accounts/${encodeURIComponent(person)}`;
     const from = momentOf(String(values.from ?? '1d'), '--from');
     const to = values.to === undefined ? undefined : momentOf(String(values.to), '--to');
     const max = Math.max(1, Number.parseInt(String(values.max ?? '100'), 10) || 100);
     const query = { deviceId, from, to, suspicious: values.suspicious === true, limit: Math.min(max, 500) };
     const rows: Exchange[] = [];
     type Page = { readonly exchanges: Exchange[]; readonly next: string | null };
-    for await (const { exchanges } of admin.pages<Page>(`${account}/exchanges`, query)) {
+    for await (const { exchanges } of admin.pages<Page>(`${accountPath(person)}/exchanges`, query)) {
       rows.push(...exchanges);
       if (rows.length >= max) break;
     }
     printRows(print, rows.slice(0, max), columns, format, 'no exchange was recorded in that time');
     if (rows.length >= max) remark(`only the latest ${max}: --max shows more`);
     if (deviceId !== undefined && values.suspicious !== true) {
-      const path = `${account}/devices/${encodeURIComponent(deviceId)}/quiet-hours`;
+      const path = `${devicePath(person, deviceId)}/quiet-hours`;
       for (const line of quietLines((await admin.get<{ hours: QuietHour[] }>(path, { from })).hours)) remark(line);
     }
     return 0;

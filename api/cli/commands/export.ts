@@ -4,6 +4,7 @@ import path from 'node:path';
 import { ConfigError } from '../../config.ts';
 import type { CliCommand } from '../command.ts';
 import { NotNow } from '../command-line.ts';
+import { accountPath } from '../paths.ts';
 
 interface Line {
   readonly kind: string;
@@ -53,7 +54,7 @@ export const exportCommand: CliCommand = {
     let counts: Line['counts'];
     let written = 0;
     try {
-      for await (const line of admin.lines<Line>('GET', `/accounts/${encodeURIComponent(person)}/export`)) {
+      for await (const line of admin.lines<Line>('GET', `${accountPath(person)}/export`)) {
         if (line.kind === 'done') counts = line.counts;
         else if (line.kind === undefined) throw new NotNow(line.message ?? 'The export broke off.');
         if (line.kind !== 'done' || isFile) await (await fileOf(line.kind)).appendFile(`${JSON.stringify(line)}\n`);

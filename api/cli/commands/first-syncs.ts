@@ -1,6 +1,7 @@
 /** How a device began with its folders: whether there was anything of it to protect here. */
 import type { CliCommand } from '../command.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
+import { devicePath } from '../paths.ts';
 
 interface FirstSyncView {
   readonly collection: string;
@@ -30,14 +31,12 @@ export const firstSyncsCommand: CliCommand = {
   name: 'first-syncs',
   usage: '<person> <deviceId> [--json | --csv]',
   summary: 'Tells how a device began with its folders: what was here, and what it brought',
-  details: [...formatHelp, '', 'Example: first-syncs kari@demo.example APPLDN6K7Q2WG5QF'],
+  details: [...formatHelp, '', 'Example: npm run mobilesync -- first-syncs kari@demo.example APPLDN6K7Q2WG5QF'],
   options: formatOptions,
   positionals: { min: 2, max: 2 },
   async run({ admin, print }, input) {
-    const [email, device] = input.positionals.map(encodeURIComponent) as [string, string];
-    const { firstSyncs = [] } = await admin.get<{ firstSyncs?: FirstSyncView[] }>(
-      `/accounts/${email}/devices/${device}`,
-    );
+    const [email, deviceId] = input.positionals as [string, string];
+    const { firstSyncs = [] } = await admin.get<{ firstSyncs?: FirstSyncView[] }>(devicePath(email, deviceId));
     printRows(print, firstSyncs, columns, formatOf(input), 'it has synced nothing yet');
     return 0;
   },

@@ -55,16 +55,13 @@ export const heldCommand: CliCommand = {
     const format = formatOf(input);
     const [batch] = input.positionals;
     if (batch !== undefined) {
-      const { held } = await admin.get<{ held: HeldItem[] }>(`/held/${encodeURIComponent(batch)}`);
+      const { held } = await admin.get<{ held: HeldItem[] }>(batchPath(batch));
       printRows(print, held, itemColumns, format);
       return 0;
     }
     const { person, all } = input.values;
-    const batches: Batch[] = [];
     const query = { state: all ? 'all' : 'open', ...(typeof person === 'string' ? { person } : {}) };
-    for await (const page of admin.pages<{ batches: Batch[]; next: string | null }>('/held', query)) {
-      batches.push(...page.batches);
-    }
+    const batches = await admin.all<Batch>('/held', 'batches', query);
     printRows(print, batches, batchColumns, format, 'nothing is held back');
     return 0;
   },
@@ -87,7 +84,7 @@ export const releaseCommand: CliCommand = {
   ],
   positionals: { min: 1, max: 1 },
   async run({ admin, print }, { positionals }) {
-    const { items, staying, repeated } = await admin.post<Decision>(`/held/${name(positionals)}/release`);
+    const { items, staying, repeated } = await admin.post<Decision>(`${batchPath(positionals[0])}/release`);
     if (repeated) print('It was released before; nothing was done now.');
     else print(`${items - staying} of ${items} were carried out; ${staying} stay, as somebody changed them since.`);
     return 0;
@@ -101,7 +98,7 @@ export const discardCommand: CliCommand = {
   details: ['Example: npm run mobilesync -- discard k3jq6c2ovb7a'],
   positionals: { min: 1, max: 1 },
   async run({ admin, print }, { positionals }) {
-    const { items, repeated } = await admin.post<Decision>(`/held/${name(positionals)}/discard`);
+    const { items, repeated } = await admin.post<Decision>(`${batchPath(positionals[0])}/discard`);
     print(
       repeated ? 'It was discarded before; nothing was done now.' : `${items} items stay; the device gets them again.`,
     );
@@ -109,4 +106,4 @@ export const discardCommand: CliCommand = {
   },
 };
 
-const name = ([batch]: readonly string[]): string => encodeURIComponent(batch ?? '');
+const batchPath = (batch = ''): string => `/held/${encodeURIComponent(batch)}`;

@@ -3,6 +3,7 @@ import { historyColumns } from '../../../adapters/history/columns.ts';
 import { type HistoryEntry, valueText } from '../../../adapters/history/entry.ts';
 import type { CliCommand } from '../command.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
+import { itemPath } from '../paths.ts';
 
 export const historyCommand: CliCommand = {
   name: 'history',
@@ -20,7 +21,7 @@ export const historyCommand: CliCommand = {
   positionals: { min: 1, max: 1 },
   async run({ admin, print }, input) {
     const format = formatOf(input);
-    const path = `/items/${encodeURIComponent(input.positionals[0] as string)}/history`;
+    const path = `${itemPath(input.positionals[0] as string)}/history`;
     const entries: HistoryEntry[] = [];
     for await (const entry of admin.lines<HistoryEntry>('GET', path)) {
       if (format === 'json') print(JSON.stringify(entry));

@@ -2,8 +2,9 @@
 import { ConfigError } from '../../config.ts';
 import type { AdminClient } from '../admin-client.ts';
 import type { CliCommand } from '../command.ts';
+import { reasonHelp, reasonOption } from '../options.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
-import { reasonHelp, reasonOption } from './restoring.ts';
+import { accountPath, itemPath } from '../paths.ts';
 
 interface SuspectView {
   readonly item: string;
@@ -52,8 +53,6 @@ const columns: readonly Column<PairView>[] = [
   { name: 'what goes', value: ({ other }) => named(other) },
 ];
 
-const person = (email: string) => `/accounts/${encodeURIComponent(email)}`;
-
 /** `<item>:<item>` or `<item>:<revision>`. @throws ConfigError */
 function parted(text: string, like: string): [string, string] {
   const [one, two, ...more] = text.split(':');
@@ -63,7 +62,7 @@ function parted(text: string, like: string): [string, string] {
 
 async function merge(admin: AdminClient, email: string, pair: string, reason: unknown): Promise<MergedView> {
   const [keep, other] = parted(pair, '<kept>:<other>, two items as duplicates lists them');
-  return await admin.post<MergedView>(`${person(email)}/duplicates/merge`, { keep, other, reason });
+  return await admin.post<MergedView>(`${accountPath(email)}/duplicates/merge`, { keep, other, reason });
 }
 
 export const duplicatesCommand: CliCommand = {
@@ -79,7 +78,7 @@ export const duplicatesCommand: CliCommand = {
     '',
     'Nothing is changed without --merge or --merge-all. A merge is taken back by unmerge.',
     '',
-    'Example: duplicates kari@demo.example --folder Contacts --merge-all',
+    'Example: npm run mobilesync -- duplicates kari@demo.example --folder Contacts --merge-all',
   ],
   options: {
     ...{ folder: { type: 'string' }, merge: { type: 'string' }, 'merge-all': { type: 'boolean' } },
@@ -97,10 +96,8 @@ export const duplicatesCommand: CliCommand = {
       return 0;
     }
     const format = formatOf(input);
-    const pairs: PairView[] = [];
     const query = { folder: values.folder as string | undefined, limit: 500 };
-    type Page = { readonly duplicates: PairView[]; readonly next: number | null };
-    for await (const page of admin.pages<Page>(`${person(email)}/duplicates`, query)) pairs.push(...page.duplicates);
+    const pairs = await admin.all<PairView>(`${accountPath(email)}/duplicates`, 'duplicates', query);
     const sure = pairs.filter(({ sure: degree, isUnmerged }) => degree !== 'perhaps' && !isUnmerged);
     if (values['merge-all'] !== true) {
       printRows(print, pairs, columns, format, 'no duplicates');
@@ -151,14 +148,12 @@ export const mergesCommand: CliCommand = {
   name: 'merges',
   usage: '<person> [--json | --csv]',
   summary: 'Lists what phones brought that was here already, and what people merged',
-  details: [...formatHelp, '', 'Example: merges kari@demo.example'],
+  details: [...formatHelp, '', 'Example: npm run mobilesync -- merges kari@demo.example'],
   options: formatOptions,
   positionals: { min: 1, max: 1 },
   async run({ admin, print }, input) {
-    const found: MergeView[] = [];
-    type Page = { readonly merges: MergeView[]; readonly next: number | null };
-    const path = `${person(input.positionals[0] as string)}/merges`;
-    for await (const page of admin.pages<Page>(path, { limit: 500 })) found.push(...page.merges);
+    const path = `${accountPath(input.positionals[0] as string)}/merges`;
+    const found = await admin.all<MergeView>(path, 'merges', { limit: 500 });
     printRows(print, found, mergeColumns, formatOf(input), 'no merges');
     return 0;
   },
@@ -173,7 +168,7 @@ export const unmergeCommand: CliCommand = {
     '',
     reasonHelp,
     '',
-    'Example: unmerge k7d2…q:4',
+    'Example: npm run mobilesync -- unmerge k7d2…q:4',
   ],
   options: reasonOption,
   positionals: { min: 1, max: 1 },
@@ -181,7 +176,7 @@ export const unmergeCommand: CliCommand = {
     const [item, revision] = parted(positionals[0] as string, '<item>:<revision>, as merges lists them');
     if (!/^\d{1,9}$/.test(revision)) throw new ConfigError('The revision must be a number, as merges lists them.');
     const body = { revision: Number(revision), reason: values.reason };
-    const path = `/items/${encodeURIComponent(item)}/unmerge`;
+    const path = `${itemPath(item)}/unmerge`;
     const { other, cleared } = await admin.post<{ other: string; cleared: readonly string[] }>(path, body);
     const gave = cleared.length > 0 ? `; ${item} gave back ${cleared.join(', ')}` : '';
     print(`${other} stands by itself again${gave}.`);

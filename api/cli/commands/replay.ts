@@ -5,6 +5,8 @@ import type { ReplayLine, ReplayView, SummaryView } from '../../services/replays
 import type { CliCommand, CliContext } from '../command.ts';
 import type { Print } from '../command-line.ts';
 import { momentHelp, momentOf } from '../moment.ts';
+import { reasonOption } from '../options.ts';
+import { deviceOf, devicePath } from '../paths.ts';
 import { shadow } from '../shadow.ts';
 import { table } from '../table.ts';
 
@@ -39,7 +41,7 @@ export const replayCommand: CliCommand = {
     ...{ device: { type: 'string' }, person: { type: 'string' } },
     ...{ from: { type: 'string' }, to: { type: 'string' }, since: { type: 'string' } },
     ...{ 'all-failures': { type: 'boolean' }, commit: { type: 'boolean' } },
-    ...{ reason: { type: 'string' }, json: { type: 'boolean' } },
+    ...{ ...reasonOption, json: { type: 'boolean' } },
   },
   positionals: { min: 0, max: 1 },
   async run(context, { positionals, values }) {
@@ -69,9 +71,7 @@ export const replayCommand: CliCommand = {
       return await printLines(context, admin.lines<ReplayLine>('POST', '/replays/failures', {}, body), isJson);
     }
     if (commit) throw new ConfigError('A span is only looked at; commit its exchanges one by one.');
-    const [person = '', deviceId = ''] = (device as string).split('/', 2);
-    if (person === '' || deviceId === '') throw new ConfigError('--device must be <person>/<deviceId>.');
-    const path = `/accounts/${encodeURIComponent(person)}/devices/${encodeURIComponent(deviceId)}/replay`;
+    const path = `${devicePath(...deviceOf(device, '--device must be <person>/<deviceId>.'))}/replay`;
     return await printLines(context, admin.lines<ReplayLine>('GET', path, { from, ...to }), isJson);
   },
 };

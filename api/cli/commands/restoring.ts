@@ -2,7 +2,9 @@
 import { ConfigError } from '../../config.ts';
 import type { CliCommand } from '../command.ts';
 import { momentHelp, momentOf } from '../moment.ts';
+import { needed, reasonHelp, reasonOption } from '../options.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
+import { devicePath, itemPath } from '../paths.ts';
 
 interface Effects {
   readonly does: readonly string[];
@@ -26,21 +28,11 @@ interface UndoPage {
   readonly next: number | null;
 }
 
-export const reasonOption = { reason: { type: 'string' } } as const;
-export const reasonHelp = '  --reason <text>  why, for the history';
-
 /** `restore, change company and jobTitle`; `nothing` where the item stays as it is. */
 export function saidOf({ does, fields }: Effects): string {
   if (does.length === 0) return 'nothing';
   const names = fields.length > 0 ? ` ${fields.join(', ')}` : '';
   return does.map((one) => (one === 'change' ? `change${names}` : one)).join(', ');
-}
-
-/** The value of an option that must be there. @throws ConfigError */
-export function needed(values: Readonly<Record<string, unknown>>, name: string, like: string): string {
-  const value = values[name];
-  if (typeof value === 'string' && value !== '') return value;
-  throw new ConfigError(`--${name} ${like} is missing.`);
 }
 
 const said = ({ item, revision, removed, ...effects }: OutcomeView): string =>
@@ -52,11 +44,11 @@ export const restoreCommand: CliCommand = {
   name: 'restore',
   usage: '<item> [--reason <text>]',
   summary: 'Brings a removed item back as it was, on every device and in the office',
-  details: [reasonHelp, '', 'Example: restore k7d2…q --reason "deleted by mistake"'],
+  details: [reasonHelp, '', 'Example: npm run mobilesync -- restore k7d2…q --reason "deleted by mistake"'],
   options: reasonOption,
   positionals: { min: 1, max: 1 },
   async run({ admin, print }, { positionals, values }) {
-    const path = `/items/${encodeURIComponent(positionals[0] as string)}/restore`;
+    const path = `${itemPath(positionals[0] as string)}/restore`;
     print(said(await admin.post<OutcomeView>(path, { reason: values.reason })));
     return 0;
   },
@@ -70,14 +62,14 @@ export const revertCommand: CliCommand = {
     '  --to <version>   a revision, as history <item> lists them',
     reasonHelp,
     '',
-    'Example: revert k7d2…q --to 3',
+    'Example: npm run mobilesync -- revert k7d2…q --to 3',
   ],
   options: { to: { type: 'string' }, ...reasonOption },
   positionals: { min: 1, max: 1 },
   async run({ admin, print }, { positionals, values }) {
     const to = needed(values, 'to', '<version>');
     if (!/^\d{1,9}$/.test(to)) throw new ConfigError('--to must be a revision of the history: a number from 0.');
-    const path = `/items/${encodeURIComponent(positionals[0] as string)}/revert`;
+    const path = `${itemPath(positionals[0] as string)}/revert`;
     print(said(await admin.post<OutcomeView>(path, { to: Number(to), reason: values.reason })));
     return 0;
   },
@@ -107,7 +99,7 @@ export const undoCommand: CliCommand = {
     ...formatHelp,
     momentHelp,
     '',
-    'Example: undo --person ola@demo.example --device APPL123 --since 2h --apply',
+    'Example: npm run mobilesync -- undo --person ola@demo.example --device APPL123 --since 2h --apply',
   ],
   options: {
     ...{ person: { type: 'string' }, device: { type: 'string' }, since: { type: 'string' }, until: { type: 'string' } },
@@ -119,7 +111,7 @@ export const undoCommand: CliCommand = {
     const format = formatOf(input);
     const since = momentOf(needed(values, 'since', '<time>'), '--since');
     const asked = typeof values.until === 'string' ? momentOf(values.until, '--until') : undefined;
-    const path = `/accounts/${encodeURIComponent(person)}/devices/${encodeURIComponent(device)}/undo`;
+    const path = `${devicePath(person, device)}/undo`;
     const steps: StepView[] = [];
     const isApplied = values.apply === true;
     for (let page: UndoPage | undefined; page === undefined || page.next !== null; ) {

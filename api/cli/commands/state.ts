@@ -3,6 +3,7 @@ import { valueText } from '../../../adapters/history/entry.ts';
 import type { CliCommand, CliContext, CliInput } from '../command.ts';
 import { momentText } from '../moment.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
+import { accountPath, devicePath, itemPath } from '../paths.ts';
 
 const options = { at: { type: 'string' }, ...formatOptions } as const;
 const details = [
@@ -45,7 +46,7 @@ export const stateItemCommand: CliCommand = {
   positionals: { min: 1, max: 1 },
   async run({ admin, print, remark }, input) {
     const [item] = input.positionals as [string];
-    const then = await admin.get<ItemThen>(`/items/${encodeURIComponent(item)}/state`, { at: atOf(input) });
+    const then = await admin.get<ItemThen>(`${itemPath(item)}/state`, { at: atOf(input) });
     const format = formatOf(input);
     const where = then.collection ? ` in ${then.collection}` : '';
     remark(`${whenText(then)}: ${standings[then.standing]}${where}, revision ${then.revision}`);
@@ -82,7 +83,7 @@ export const stateFolderCommand: CliCommand = {
   positionals: { min: 2, max: 2 },
   run: (context, input) => {
     const [person, folder] = input.positionals as [string, string];
-    return list<FolderItem>(context, input, `/accounts/${part(person)}/folders/${part(folder)}/state`, [
+    return list<FolderItem>(context, input, `${accountPath(person)}/folders/${encodeURIComponent(folder)}/state`, [
       { name: 'Item', value: ({ item }) => item },
       { name: 'Title', value: ({ title }) => title },
       { name: 'Version', value: ({ version }) => String(version) },
@@ -122,9 +123,9 @@ export const stateDeviceCommand: CliCommand = {
   positionals: { min: 2, max: 3 },
   async run(context, input) {
     const [person, deviceId, folder] = input.positionals as [string, string, string?];
-    const path = `/accounts/${part(person)}/devices/${part(deviceId)}`;
+    const path = devicePath(person, deviceId);
     if (folder !== undefined) {
-      return await list<DeviceItem>(context, input, `${path}/folders/${part(folder)}/state`, [
+      return await list<DeviceItem>(context, input, `${path}/folders/${encodeURIComponent(folder)}/state`, [
         { name: 'Item', value: ({ item }) => item },
         { name: 'Title', value: ({ title }) => title },
         { name: 'Held', value: ({ held }) => (held ? `version ${held.version}` : '') },
@@ -169,7 +170,6 @@ async function list<Item>(
   return 0;
 }
 
-const part = encodeURIComponent;
 const atOf = ({ values }: CliInput) => momentText(values.at as string | undefined, '--at');
 
 function whenText({ position, recordedAt }: Moment): string {

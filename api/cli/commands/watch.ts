@@ -4,6 +4,7 @@ import type { WatchedDevice } from '../../services/watches.ts';
 import type { CliCommand } from '../command.ts';
 import { spanMsOf } from '../moment.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
+import { devicePath } from '../paths.ts';
 
 const columns: readonly Column<WatchedDevice>[] = [
   { name: 'Person', value: ({ email }) => email ?? '' },
@@ -55,7 +56,7 @@ export const watchCommand: CliCommand = {
       print(all ? `every device is watched until ${all.until}` : 'not every device is watched any more');
       return 0;
     }
-    const path = `/accounts/${encodeURIComponent(person as string)}/devices/${encodeURIComponent(deviceId as string)}/watch`;
+    const path = `${devicePath(person as string, deviceId as string)}/watch`;
     const { watchedUntil } = await send<{ watchedUntil: string | null }>(path);
     print(watchedUntil ? `${deviceId} is watched until ${watchedUntil}` : `${deviceId} is not watched any more`);
     return 0;

@@ -1,6 +1,6 @@
 /** `why`: why an item is, or is not, on a device. */
-import { ConfigError } from '../../config.ts';
 import type { CliCommand } from '../command.ts';
+import { deviceOf, devicePath, itemPath } from '../paths.ts';
 
 interface Answer {
   readonly cause: string;
@@ -25,10 +25,8 @@ export const whyCommand: CliCommand = {
   positionals: { min: 1, max: 1 },
   async run({ admin, print }, { positionals, values }) {
     const [item = ''] = positionals;
-    const [person = '', deviceId = ''] = String(values.device ?? '').split('/', 2);
-    if (person === '' || deviceId === '') throw new ConfigError('Say which device: --device <person>/<deviceId>.');
-    const device = `/accounts/${encodeURIComponent(person)}/devices/${encodeURIComponent(deviceId)}`;
-    const answer = await admin.get<Answer>(`${device}/items/${encodeURIComponent(item)}/why`);
+    const device = deviceOf(values.device, 'Say which device: --device <person>/<deviceId>.');
+    const answer = await admin.get<Answer>(`${devicePath(...device)}${itemPath(item)}/why`);
     if (values.json === true) print(JSON.stringify(answer));
     else {
       print(
