@@ -133,15 +133,16 @@ export function buildSupport(options: SupportOptions): Support {
     ...{ itemView: engine.itemView, syncView: engine.syncView, open: engine.deps.open },
   });
   const { recorder, devices, exchanges: recorded } = options;
-  const exchanges = new Exchanges({ store: recorded, recorder, directory });
+  const names = new Names(directory);
+  const exchanges = new Exchanges({ store: recorded, recorder, names });
   return {
     exchanges,
     failures: new Failures({
-      ...{ store: recorded, recorder, exchanges, events: store },
+      ...{ store: recorded, recorder, names, events: store },
       refusals: new WriteBackQueue(db),
     }),
     whereabouts: whereaboutsOf(options),
-    replays: new ReplayService(replaysOf(options), directory),
+    replays: new ReplayService(replaysOf(options), names),
     watches: new Watches({ recorder, devices, directory, reader: new DevicesReader(db), now }),
     ...(options.guard ? { guard: options.guard } : {}),
     heldBatches: new HeldBatches({
@@ -158,7 +159,7 @@ export function buildSupport(options: SupportOptions): Support {
     restoring: new Restoring({ putRight, log: itemLog, settled, now }),
     conversations: new Conversations({ deps: engine.deps, view: engine.syncView, store }),
     conflicts: new Conflicts({ reader: new ConflictsReader(db), log: itemLog, putRight, settled }),
-    names: new Names(options.directory),
+    names,
     duplicates: new Duplicates({ deps: engine.deps, baseline: new OfficeBaselineReader(db), settled }),
     merges: new Merges({ items: engine.items, putRight, log: itemLog, settled, now }),
     firstSyncs: new FirstSyncs({

@@ -1,6 +1,6 @@
-/** Who acts through the administration. All share one token, so the name is what they say of themselves. */
+/** Who acts through the administration, and why. All share one token, so the name is what they say of themselves. */
 import type { FastifyRequest } from 'fastify';
-import type { Actor } from '../../domain/shared/event.ts';
+import type { Actor, Cause } from '../../domain/shared/event.ts';
 
 const nameMax = 100;
 
@@ -14,6 +14,12 @@ export function actingAdmin(request: Pick<FastifyRequest, 'headers'>): Actor & {
     .slice(0, nameMax);
   return name === '' ? { kind: 'admin' } : { kind: 'admin', name };
 }
+
+/** For the history: which command of the administration it was, and the reason that was given. */
+export const causeOf = (command: string, reason: string | undefined): Cause => ({
+  command,
+  ...(reason ? { reason } : {}),
+});
 
 function decoded(text: string): string {
   try {

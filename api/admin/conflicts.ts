@@ -4,15 +4,15 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { deviceKeyFrom } from '../../adapters/ids.ts';
 import { conflictChoice } from '../../domain/conflict/events.ts';
-import type { ItemId, Position, TenantId } from '../../domain/shared/ids.ts';
+import type { Instant, ItemId, Position, TenantId } from '../../domain/shared/ids.ts';
 import type { ConflictFilter, ConflictPlace, ConflictRow } from '../../projections/conflicts/read.ts';
 import type { AppDeps } from '../deps.ts';
 import { fail } from '../errors.ts';
 import type { ConflictDetails } from '../services/conflicts.ts';
 import { personOr404 } from './accounts.ts';
-import { actingAdmin } from './acting.ts';
-import { answerOutcome, causeOf, effects, moment, reason } from './restoring.ts';
-import { email, errorBody, plainText } from './schemas.ts';
+import { actingAdmin, causeOf } from './acting.ts';
+import { answerOutcome, effects } from './restoring.ts';
+import { email, errorBody, instant, plainText, reason } from './schemas.ts';
 import { sendLines, wantedOf } from './streaming.ts';
 
 const conflictId = z
@@ -122,7 +122,7 @@ export const conflictRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (a
         querystring: z.strictObject({
           ...narrowing,
           open: z.enum(['true', 'false']).optional().describe('true: nobody decided it; false: it was decided'),
-          since: moment.optional(),
+          since: instant.optional(),
           limit,
           after: place.optional(),
         }),
@@ -138,7 +138,7 @@ export const conflictRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (a
       const filter: ConflictFilter = {
         ...narrowed,
         ...(open ? { isOpen: open === 'true' } : {}),
-        ...(since ? { since } : {}),
+        ...(since ? { since: since as Instant } : {}),
       };
       const after = placeOf(query.after);
       if (wantedOf(request) === 'ndjson') {
@@ -200,7 +200,7 @@ export const conflictRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (a
         body: z.strictObject({
           policy: rule,
           ...narrowing,
-          since: moment.optional(),
+          since: instant.optional(),
           apply: z.boolean().default(false).describe('Without it nothing is done and the answer says what would be'),
           limit,
           after: place.optional(),
@@ -219,7 +219,7 @@ export const conflictRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (a
       if (!narrowed) return reply;
       const { policy, since, apply } = body;
       const wish = { actor: actingAdmin(request), cause: causeOf('conflicts replay', body.reason) };
-      const filter = { ...narrowed, ...(since ? { since } : {}) };
+      const filter = { ...narrowed, ...(since ? { since: since as Instant } : {}) };
       const options = { apply, after: placeOf(body.after), limit: body.limit };
       const { steps, next } = await conflicts.replay(policy, filter, options, wish);
       return {

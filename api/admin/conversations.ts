@@ -7,8 +7,8 @@ import type { AppDeps } from '../deps.ts';
 import { fail } from '../errors.ts';
 import type { ConversationLife } from '../services/conversations.ts';
 import { personOr404 } from './accounts.ts';
-import { actingAdmin } from './acting.ts';
-import { deviceParams, errorBody, plainText } from './schemas.ts';
+import { actingAdmin, causeOf } from './acting.ts';
+import { deviceParams, errorBody, paging, plainText, reason } from './schemas.ts';
 
 const cause = z.enum(['syncKeyZero', 'earlierKey', 'resync', 'restored', 'attached']);
 const epochView = z.object({
@@ -56,10 +56,7 @@ export const conversationRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = asyn
         tags,
         summary: 'How the conversation of a device with a folder went: each time it began anew, and why',
         params: deviceParams.extend({ folder: folderName.describe('CollectionId, name, or hierarchy') }),
-        querystring: z.strictObject({
-          limit: z.coerce.number().int().min(1).max(500).default(100),
-          after: z.coerce.number().int().min(0).default(0).describe('`next` of the page before'),
-        }),
+        querystring: z.strictObject(paging({ limit: 100, most: 500 })),
         response: {
           ...errors,
           200: z.object({
@@ -98,7 +95,7 @@ export const conversationRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = asyn
         body: z
           .strictObject({
             folder: folderName.optional().describe('CollectionId or name; without it all folders and the hierarchy'),
-            reason: plainText(500).optional(),
+            reason,
           })
           .nullish(),
         response: { ...errors, 200: resynced, 409: errorBody, 503: errorBody },
@@ -109,8 +106,8 @@ export const conversationRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = asyn
       const { params, body } = request;
       const found = await find(params, reply);
       if (!found) return reply;
-      const { folder, reason } = body ?? {};
-      const by = { actor: actingAdmin(request), cause: { command: 'resync', ...(reason ? { reason } : {}) } };
+      const folder = body?.folder;
+      const by = { actor: actingAdmin(request), cause: causeOf('resync', body?.reason) };
       const done = await conversations.resync(found.person, found.device, folder, by);
       if (done === 'unknownFolder') {
         return fail(

@@ -5,7 +5,7 @@ import type { ItemId } from '../../domain/shared/ids.ts';
 import type { AppDeps } from '../deps.ts';
 import { fail } from '../errors.ts';
 import { actingAdmin } from './acting.ts';
-import { email, errorBody, plainText } from './schemas.ts';
+import { email, errorBody, itemId, paging, reason } from './schemas.ts';
 
 const errors = { 400: errorBody, 401: errorBody, 404: errorBody, 409: errorBody, 501: errorBody };
 const tags = ['erasures'];
@@ -14,16 +14,13 @@ const erasedView = z.record(z.string(), z.unknown());
 const wanted = z
   .strictObject({
     person: email.optional(),
-    item: z
-      .string()
-      .regex(/^[a-z0-9]{1,64}$/, 'must be an item id like those phones are given')
-      .optional(),
+    item: itemId.optional(),
     yes: z.boolean().default(false).describe('Without it the answer says how much would go, and nothing does'),
     force: z
       .boolean()
       .default(false)
       .describe('Also while the office has not said that its record of the item is gone'),
-    reason: plainText(500).optional().describe('Why, for the history; name nobody in it'),
+    reason: reason.describe('Why, for the history; name nobody in it'),
   })
   .refine(({ person, item }) => (person === undefined) !== (item === undefined), {
     message: 'name a person or an item, one of them',
@@ -36,10 +33,7 @@ export const erasureRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
       schema: {
         tags,
         summary: 'What was erased, by whom and when; the latest first',
-        querystring: z.strictObject({
-          limit: z.coerce.number().int().min(1).max(1_000).default(100),
-          after: z.coerce.number().int().min(0).default(0).describe('`next` of the page before'),
-        }),
+        querystring: z.strictObject(paging({ limit: 100, most: 1_000 })),
         response: { ...errors, 200: z.object({ erasures: z.array(erasedView), next: z.number().nullable() }) },
       },
     },
@@ -74,7 +68,7 @@ export const erasureRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
       },
     },
     async (request, reply) => {
-      const { person, item, yes, force, reason } = request.body;
+      const { person, item, yes, force, reason: why } = request.body;
       const erasures = deps.support?.erasures;
       if (!erasures) return fail(reply, 501, 'not_available', 'This process cannot erase.');
       const target = person === undefined ? { item: item as ItemId } : { person };
@@ -86,7 +80,7 @@ export const erasureRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (ap
       }
       const outcome = await erasures.erase(
         target,
-        { actor: actingAdmin(request), ...(reason === undefined ? {} : { reason }) },
+        { actor: actingAdmin(request), ...(why === undefined ? {} : { reason: why }) },
         force,
       );
       switch (outcome.kind) {

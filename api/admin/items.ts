@@ -6,12 +6,8 @@ import type { HistoryEntry } from '../../adapters/history/entry.ts';
 import type { ItemId, Position } from '../../domain/shared/ids.ts';
 import type { AppDeps } from '../deps.ts';
 import { fail } from '../errors.ts';
-import { errorBody, positionText } from './schemas.ts';
+import { errorBody, itemParams, positionText } from './schemas.ts';
 import { sendCsv, sendLines, wantedOf } from './streaming.ts';
-
-export const itemParams = z.object({
-  id: z.string().regex(/^[a-z0-9]{1,64}$/, 'must be an item id like those phones are given'),
-});
 
 const value = z.unknown().describe('Absent where nothing was set; a long text is cut here');
 

@@ -11,9 +11,8 @@ import { fail } from '../errors.ts';
 import type { SuspectedPair } from '../services/duplicates.ts';
 import type { MergeRefusal } from '../services/merges.ts';
 import { personOr404 } from './accounts.ts';
-import { actingAdmin } from './acting.ts';
-import { causeOf, reason } from './restoring.ts';
-import { accountParams, errorBody, itemId, plainText } from './schemas.ts';
+import { actingAdmin, causeOf } from './acting.ts';
+import { accountParams, errorBody, itemId, itemParams, paging, plainText, reason } from './schemas.ts';
 import { sendLines, wantedOf } from './streaming.ts';
 
 const kind = z.enum(itemKinds as readonly [string, ...string[]]);
@@ -86,8 +85,7 @@ export const mergeRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app,
         params: accountParams,
         querystring: z.strictObject({
           folder: plainText(128).min(1).optional().describe('CollectionId or name; all folders without it'),
-          limit: z.coerce.number().int().min(1).max(500).default(100),
-          after: z.coerce.number().int().min(0).default(0).describe('`next` of the page before'),
+          ...paging({ limit: 100, most: 500 }),
         }),
         response: { ...errors, 200: z.object({ duplicates: z.array(pairView), next: z.number().nullable() }) },
       },
@@ -149,8 +147,7 @@ export const mergeRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app,
         summary: "The merges of an account's items: what phones brought that was here already, and what people merged",
         params: accountParams,
         querystring: z.strictObject({
-          limit: z.coerce.number().int().min(1).max(500).default(100),
-          after: z.coerce.number().int().min(0).default(0).describe('`next` of the page before'),
+          ...paging({ limit: 100, most: 500 }),
         }),
         response: { ...errors, 200: z.object({ merges: z.array(mergeView), next: z.number().nullable() }) },
       },
@@ -178,7 +175,7 @@ export const mergeRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app,
         tags,
         summary: 'Take a merge back: the other version is an item of its own again',
         description: 'What the item had taken from it is given back, as far as nobody changed it since.',
-        params: z.object({ id: itemId }),
+        params: itemParams,
         body: z.strictObject({
           revision: z
             .number()

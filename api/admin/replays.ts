@@ -10,7 +10,7 @@ import { fail } from '../errors.ts';
 import type { ReplayLine, ReplayView, SummaryView } from '../services/replays.ts';
 import { personOr404 } from './accounts.ts';
 import { actingAdmin } from './acting.ts';
-import { deviceParams, email, errorBody, instant, plainText } from './schemas.ts';
+import { deviceParams, email, errorBody, instant, reason } from './schemas.ts';
 import { sendLines, wantedOf } from './streaming.ts';
 
 const outcome = z
@@ -86,7 +86,7 @@ const many = z.object({
 
 const commitBody = z.strictObject({
   commit: z.boolean().default(false).describe('Apply what was missed; without it nothing is stored'),
-  reason: plainText(500).optional().describe('For the history'),
+  reason,
 });
 
 const errors = { 400: errorBody, 401: errorBody, 404: errorBody, 409: errorBody, 501: errorBody };
@@ -192,8 +192,8 @@ export const replayRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
 const now = () => new Date().toISOString();
 
 function committer(request: FastifyRequest, body: { commit: boolean; reason?: string } | undefined): Committer {
-  const { commit = false, reason } = body ?? {};
-  return { actor: actingAdmin(request), isDry: !commit, ...(reason ? { reason } : {}) };
+  const { commit = false, reason: why } = body ?? {};
+  return { actor: actingAdmin(request), isDry: !commit, ...(why ? { reason: why } : {}) };
 }
 
 /** Everyone when nobody is named; undefined when the answer was given already. */

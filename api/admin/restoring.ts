@@ -3,18 +3,13 @@ import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { deviceKeyFrom } from '../../adapters/ids.ts';
-import type { Cause } from '../../domain/shared/event.ts';
 import type { Instant, ItemId, Position } from '../../domain/shared/ids.ts';
 import type { AppDeps } from '../deps.ts';
 import { fail } from '../errors.ts';
 import type { Outcome } from '../services/put-right.ts';
 import { personOr404 } from './accounts.ts';
-import { actingAdmin } from './acting.ts';
-import { deviceParams, errorBody, itemId, plainText } from './schemas.ts';
-
-export const reason = plainText(500).optional().describe('Why, for the history');
-/** A moment in any zone; UTC inside. */
-export const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString() as Instant);
+import { actingAdmin, causeOf } from './acting.ts';
+import { deviceParams, errorBody, instant, itemParams, reason } from './schemas.ts';
 
 export const effects = {
   does: z.array(z.enum(['restore', 'remove', 'move', 'change'])).describe('Empty where the item stays as it is'),
@@ -36,14 +31,8 @@ const step = z.object({
 });
 
 const errors = { 400: errorBody, 401: errorBody, 404: errorBody, 409: errorBody, 501: errorBody, 503: errorBody };
-const itemParams = z.object({ id: itemId });
 
-export const causeOf = (command: string, why: string | undefined): Cause => ({
-  command,
-  ...(why ? { reason: why } : {}),
-});
-
-/** The outcome, or why there is none. */
+/** The effects as an answer, or why there is none. */
 export function answerOutcome(reply: FastifyReply, item: string, outcome: Outcome | undefined) {
   if (!outcome || (outcome.kind === 'refused' && outcome.reason === 'unknown')) {
     return fail(reply, 404, 'unknown_item', `There is no item ${item}, or it was erased.`);
@@ -120,8 +109,8 @@ export const restoringRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (
         summary: 'Take back what a device did in a span of time, item by item; leaves what others did since',
         params: deviceParams,
         body: z.strictObject({
-          since: moment.describe('Not before, by the time of recording'),
-          until: moment.optional().describe('Before; now unless told'),
+          since: instant.describe('Not before, by the time of recording'),
+          until: instant.optional().describe('Before; now unless told'),
           apply: z.boolean().default(false).describe('Without it nothing is done and the answer says what would be'),
           after: z.number().int().min(0).default(0).describe('`next` of the page before'),
           limit: z.number().int().min(1).max(500).default(100).describe("Of the device's changes, for one page"),
@@ -148,7 +137,8 @@ export const restoringRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (
         const message = `No device ${params.deviceId} of this account ever changed an item; GET …/devices lists those it has.`;
         return fail(reply, 404, 'unknown_device', message);
       }
-      const { since, until, apply, limit } = body;
+      const { apply, limit } = body;
+      const [since, until] = [body.since as Instant, body.until as Instant | undefined];
       if (until && until <= since) return fail(reply, 400, 'invalid_request', 'until: must be later than since.');
       const wish = { actor: actingAdmin(request), cause: causeOf('undo', body.reason) };
       const span = { since, ...(until ? { until } : {}), apply, after: body.after as Position, limit };

@@ -132,6 +132,14 @@ export const deviceView = z.object({
 export const positionText = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 export const itemId = z.string().regex(/^[a-z0-9]{1,64}$/, 'must be an item id like those phones are given');
 
+/** Of a listing that is read from a number on: at most so many rows in a page. */
+export const paging = ({ limit, most }: { readonly limit: number; readonly most: number }) => ({
+  limit: z.coerce.number().int().min(1).max(most).default(limit),
+  after: z.coerce.number().int().min(0).default(0).describe('`next` of the page before'),
+});
+
+export const reason = plainText(500).optional().describe('Why, for the history');
+
 /** An instant in ISO 8601 with its zone; in UTC from then on. */
 export const instant = z.iso.datetime({ offset: true }).overwrite((text) => {
   // What is none is told by the check before, which does not keep this from being asked.
@@ -141,4 +149,5 @@ export const instant = z.iso.datetime({ offset: true }).overwrite((text) => {
 
 export const errorBody = z.object({ error: z.string(), message: z.string() });
 export const accountParams = z.object({ email });
+export const itemParams = z.object({ id: itemId });
 export const deviceParams = z.object({ email, deviceId: plainText(128).min(1) });

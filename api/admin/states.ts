@@ -11,18 +11,14 @@ import type { Person } from '../services/directory.ts';
 import type { Moment, Past } from '../services/past.ts';
 import { personOr404 } from './accounts.ts';
 import { deviceEverOr404 } from './devices.ts';
-import { itemParams } from './items.ts';
 import { atOf, atText } from './moments.ts';
-import { accountParams, deviceParams, errorBody, plainText } from './schemas.ts';
+import { accountParams, deviceParams, errorBody, itemParams, paging, plainText } from './schemas.ts';
 import { sendLines, wantedOf } from './streaming.ts';
 
 const errors = { 400: errorBody, 401: errorBody, 404: errorBody, 501: errorBody };
 const tags = ['past'];
 const at = atText.optional();
-const paging = {
-  limit: z.coerce.number().int().min(1).max(1_000).default(200),
-  after: z.coerce.number().int().min(0).default(0).describe('`next` of the page before: how many items to pass over'),
-};
+const pages = paging({ limit: 200, most: 1_000 });
 const fields = z.record(z.string(), z.unknown()).nullable().describe('Null where it was erased since');
 const place = {
   position: z.number().describe('The place in the log that is looked at'),
@@ -106,7 +102,7 @@ export const stateRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app,
         tags,
         summary: 'What lay in a folder at a moment, in the order of the last changes; a stream with NDJSON',
         params: accountParams.extend({ folder: folderName }),
-        querystring: z.strictObject({ at, ...paging }),
+        querystring: z.strictObject({ at, ...pages }),
         response: {
           ...errors,
           200: z.object({
@@ -162,7 +158,7 @@ export const stateRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app,
         tags,
         summary: 'What a device held of a folder at a moment, and what it was being told; a stream with NDJSON',
         params: deviceParams.extend({ folder: folderName }),
-        querystring: z.strictObject({ at, ...paging }),
+        querystring: z.strictObject({ at, ...pages }),
         response: {
           ...errors,
           200: z.object({

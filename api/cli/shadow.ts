@@ -24,6 +24,7 @@ import { ConfigError, readConfig } from '../config.ts';
 import { derivedSecret, masterKeyFile, mustBeMaster } from '../master-key.ts';
 import { createSandbox } from '../sandbox.ts';
 import { Directory } from '../services/directory.ts';
+import { Names } from '../services/names.ts';
 import { type ReplayLine, ReplayService } from '../services/replays.ts';
 import { type CliEnvironment, dataDirOf, knownMasterKey, mustExist, type Print } from './command-line.ts';
 
@@ -68,7 +69,7 @@ export async function* shadow(env: CliEnvironment, options: ShadowOptions, remar
     };
     const record = postgresExchanges({ pool, keys });
     const replays = new Replays({ record, stored, sandbox: () => createSandbox(sources) });
-    yield* new ReplayService(replays, directory).everything(await sinceOf(directory, options));
+    yield* new ReplayService(replays, new Names(directory)).everything(await sinceOf(directory, options));
     directory.close();
   } finally {
     await log.close();

@@ -6,13 +6,13 @@ import { explained } from '../../adapters/exchange-record/causes.ts';
 import type { Exchange, ExchangeBody, ExchangeQuery, QuietHour } from '../../adapters/exchange-record/port.ts';
 import type { ExchangeRecorder } from '../../adapters/exchange-record/recorder.ts';
 import type { ExchangeStore } from '../../adapters/exchange-record/store.port.ts';
-import type { AccountId, DeviceKey, ExchangeId, TenantId } from '../../domain/shared/ids.ts';
-import type { Directory } from './directory.ts';
+import type { DeviceKey, ExchangeId, TenantId } from '../../domain/shared/ids.ts';
+import type { Names, Whose } from './names.ts';
 
 export interface ExchangesOptions {
   readonly store: ExchangeStore;
   readonly recorder: ExchangeRecorder;
-  readonly directory: Pick<Directory, 'person' | 'device'>;
+  readonly names: Pick<Names, 'whose'>;
 }
 
 export interface ExplainedCause {
@@ -22,9 +22,7 @@ export interface ExplainedCause {
 }
 
 /** One exchange with everything that is known of it. */
-export interface WholeExchange extends Exchange {
-  readonly email: string | null;
-  readonly deviceId: string | null;
+export interface WholeExchange extends Exchange, Whose {
   readonly explained: readonly ExplainedCause[];
   /** Null where it was not kept, or whose key is gone. */
   readonly body:
@@ -78,23 +76,13 @@ export class Exchanges {
     const body = exchange.hasBody ? await store.body(exchange) : undefined;
     return {
       ...exchange,
-      ...(await this.who(exchange)),
+      ...(await this.#options.names.whose(exchange)),
       explained: exchange.causes.map((cause) => {
         const { meaning, todo } = explained(cause);
         return { cause, meaning, todo };
       }),
       body: body ? { ...body, request: readable(body.request), answer: readable(body.answer) } : null,
     };
-  }
-
-  /** Null for whom and what there is no more. */
-  async who({ tenant, account, device }: { tenant: TenantId; account: AccountId; device: DeviceKey }): Promise<{
-    email: string | null;
-    deviceId: string | null;
-  }> {
-    const { directory } = this.#options;
-    const [person, state] = await Promise.all([directory.person(tenant, account), directory.device(tenant, device)]);
-    return { email: person?.account.email ?? null, deviceId: state.kind === 'device' ? state.deviceId : null };
   }
 }
 

@@ -5,7 +5,6 @@ import type { ExchangeRecorder } from '../../adapters/exchange-record/recorder.t
 import type { ExchangeStore } from '../../adapters/exchange-record/store.port.ts';
 import type { ExchangeId, ItemId, Position, TenantId } from '../../domain/shared/ids.ts';
 import type { Refusals } from '../../projections/writeback/read.ts';
-import type { Exchanges } from './exchanges.ts';
 import { Failures } from './failures.ts';
 
 const count = (cause: string, times: number): CauseCount => ({
@@ -27,7 +26,7 @@ function failures(causes: readonly CauseCount[], refusals: readonly Refusals[], 
       withheldSince: async () => withheld as WithheldItem[],
     } as unknown as ExchangeStore,
     recorder: { flush: async () => true } as unknown as ExchangeRecorder,
-    exchanges: { who: async () => ({ email: 'kari@demo.example', deviceId: 'APPL1' }) } as unknown as Exchanges,
+    names: { whose: async () => ({ email: 'kari@demo.example', deviceId: 'APPL1' }) },
     refusals: { refusals: async () => [...refusals] },
     events: { readAll: async (_, after) => [{ recordedAt: at(after + 1) } as RecordedEvent] },
   });

@@ -8,7 +8,7 @@ import type { ExchangeStore } from '../../adapters/exchange-record/store.port.ts
 import type { ExchangeId, ItemId, Position, TenantId } from '../../domain/shared/ids.ts';
 import type { WriteBackQueue } from '../../projections/writeback/read.ts';
 import type { Person } from './directory.ts';
-import type { Exchanges } from './exchanges.ts';
+import type { Names, Whose } from './names.ts';
 
 export interface Failure {
   readonly cause: string;
@@ -27,10 +27,7 @@ export interface Failure {
   readonly reason: string | null;
 }
 
-export interface WithheldFailure extends WithheldItem {
-  readonly email: string | null;
-  readonly deviceId: string | null;
-}
+export interface WithheldFailure extends WithheldItem, Whose {}
 
 export interface FailureReport {
   /** The most frequent first. */
@@ -42,7 +39,7 @@ export interface FailureReport {
 export interface FailuresOptions {
   readonly store: ExchangeStore;
   readonly recorder: ExchangeRecorder;
-  readonly exchanges: Exchanges;
+  readonly names: Pick<Names, 'whose'>;
   readonly refusals: Pick<WriteBackQueue, 'refusals'>;
   readonly events: Pick<EventStore, 'readAll'>;
 }
@@ -56,7 +53,7 @@ export class Failures {
 
   /** @param since ISO 8601. */
   async since(since: string, person: Person | undefined, withheldMax: number): Promise<FailureReport> {
-    const { store, recorder, exchanges } = this.#options;
+    const { store, recorder, names } = this.#options;
     await recorder.flush();
     const whose = person ? { tenant: person.tenant, account: person.account.id } : {};
     const [causes, items, office] = await Promise.all([
@@ -71,7 +68,7 @@ export class Failures {
       return [{ cause, verdict, meaning, todo, ...counts, exchange: example, item: null, reason: null }];
     });
     const withheld: WithheldFailure[] = [];
-    for (const item of items) withheld.push({ ...item, ...(await exchanges.who(item)) });
+    for (const item of items) withheld.push({ ...item, ...(await names.whose(item)) });
     return { failures: [...failures, ...office].toSorted((a, b) => b.times - a.times), withheld };
   }
 

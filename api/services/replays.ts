@@ -4,15 +4,9 @@ import type { Replayed } from '../../adapters/replay/port.ts';
 import type { ReplayedCommit, Replays, Since, Span } from '../../adapters/replay/replays.ts';
 import { howOf, type ReplaySummary, Summary } from '../../adapters/replay/summary.ts';
 import type { AccountId, DeviceKey, ExchangeId, TenantId } from '../../domain/shared/ids.ts';
-import type { Directory } from './directory.ts';
+import type { Names, Whose } from './names.ts';
 
-/** Whose exchange it was; null where the person or the device is gone. */
-export interface ExchangeName {
-  readonly email: string | null;
-  readonly deviceId: string | null;
-}
-
-export interface ReplayView extends Omit<Replayed, 'exchange'>, ExchangeName {
+export interface ReplayView extends Omit<Replayed, 'exchange'>, Whose {
   readonly exchange: ExchangeId;
   readonly at: string;
   readonly command: string;
@@ -25,7 +19,7 @@ export interface ReplayView extends Omit<Replayed, 'exchange'>, ExchangeName {
 }
 
 export interface SummaryView extends Omit<ReplaySummary, 'devices'> {
-  readonly devices: readonly (ReplaySummary['devices'][number] & ExchangeName)[];
+  readonly devices: readonly (ReplaySummary['devices'][number] & Whose)[];
 }
 
 /** A line of a long run: one replay, and at its end all of them summed up. */
@@ -33,11 +27,11 @@ export type ReplayLine = { readonly replay: ReplayView } | { readonly summary: S
 
 export class ReplayService {
   readonly #replays: Replays;
-  readonly #directory: Pick<Directory, 'account' | 'device'>;
+  readonly #names: Pick<Names, 'whose'>;
 
-  constructor(replays: Replays, directory: Pick<Directory, 'account' | 'device'>) {
+  constructor(replays: Replays, names: Pick<Names, 'whose'>) {
     this.#replays = replays;
-    this.#directory = directory;
+    this.#names = names;
   }
 
   /** Undefined for an exchange that there is not. */
@@ -70,7 +64,7 @@ export class ReplayService {
     const named = [];
     for (const one of devices) {
       const of = tenants.get(one.device) as { tenant: TenantId; account: AccountId };
-      named.push({ ...one, ...(await this.#nameOf({ ...of, device: one.device })) });
+      named.push({ ...one, ...(await this.#names.whose({ ...of, device: one.device })) });
     }
     yield { summary: { ...rest, devices: named } };
   }
@@ -80,22 +74,13 @@ export class ReplayService {
     const isSame = rest.outcome === 'same' || rest.outcome === 'skipped';
     return {
       ...rest,
-      ...(await this.#nameOf(exchange)),
+      ...(await this.#names.whose(exchange)),
       exchange: exchange.id,
       at: exchange.at,
       command: exchange.command,
       recordedCauses: exchange.causes,
       how: isSame ? '' : howOf(replayed),
       commands: 'commands' in replayed ? replayed.commands : [],
-    };
-  }
-
-  async #nameOf(of: { tenant: TenantId; account: AccountId; device: DeviceKey }): Promise<ExchangeName> {
-    const account = await this.#directory.account(of.tenant, of.account);
-    const device = await this.#directory.device(of.tenant, of.device);
-    return {
-      email: account.kind === 'account' ? account.email : null,
-      deviceId: device.kind === 'device' ? device.deviceId : null,
     };
   }
 }
