@@ -28,7 +28,7 @@ export interface Session {
 }
 
 /** The feature of an account whose devices may delete as much as they like. */
-export const massDeletesFeature = 'mass-deletes';
+const massDeletesFeature = 'mass-deletes';
 
 /** The session of one request. Its name in the record is made when something asks for it. */
 export class RequestSession implements Session {

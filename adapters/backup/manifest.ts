@@ -58,7 +58,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
 }
 
 /** The whole new content or the old one, also after a power cut. */
-export async function writeDurably(name: string, text: string): Promise<void> {
+async function writeDurably(name: string, text: string): Promise<void> {
   const draft = `${name}.${process.pid}.draft`;
   const handle = await open(draft, 'w', 0o600);
   try {

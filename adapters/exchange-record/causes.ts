@@ -170,9 +170,6 @@ export const causeOfBrake: Readonly<Record<BrakeReason, string>> = {
   storm: 'storm',
 };
 
-/** The names of the causes of a verdict that is not said by a status. */
-export const causeOfVerdict = { withheld: 'withheld', slow: 'slow', looping: 'looping', storm: 'storm' } as const;
-
 const named = new Map<string, Cause>(Object.entries(others));
 const byNumber = new Map<string, string>();
 for (const [table, [statuses, causes]] of Object.entries(tables)) {

@@ -31,7 +31,7 @@ import { foldPage } from '../event-log/run-command.ts';
 import type { ExchangeReader } from '../exchange-record/port.ts';
 import { pastEvents } from '../items/item-commands.ts';
 
-export const exportKinds = [
+const exportKinds = [
   'person',
   'account',
   'folder',

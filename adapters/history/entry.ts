@@ -5,7 +5,20 @@ import type { CollectionId, EventId, Instant, Position, StreamName } from '../..
 import type { RecordedEvent } from '../event-log/event-store.port.ts';
 import type { Who } from './actors.ts';
 
-export interface HistoryEntry {
+/** What the item's fold or its record's fold says of one event. */
+export interface Told {
+  /** From what to what. Long texts are cut here; `data` has the whole. */
+  readonly changes: readonly FieldChange[];
+  readonly movedFrom: CollectionId | null;
+  readonly presence: ItemStep['presence'];
+  readonly conflict: ConflictStep | null;
+  /** What the office was asked and answered; null for events of the item itself. */
+  readonly office: OfficeTold | null;
+  /** What events that are not of a class say: a merge, a conflict decided later. */
+  readonly note: string | null;
+}
+
+export interface HistoryEntry extends Told {
   readonly position: Position;
   readonly stream: StreamName;
   readonly revision: number;
@@ -22,15 +35,6 @@ export interface HistoryEntry {
   readonly cause: Cause | null;
   /** Names alone, as the event sets and clears them. */
   readonly fields: { readonly set: readonly string[]; readonly cleared: readonly string[] };
-  /** From what to what. Long texts are cut here; `data` has the whole. */
-  readonly changes: readonly FieldChange[];
-  readonly movedFrom: CollectionId | null;
-  readonly presence: ItemStep['presence'];
-  readonly conflict: ConflictStep | null;
-  /** What the office was asked and answered; null for events of the item itself. */
-  readonly office: OfficeTold | null;
-  /** What events that are not of a class say: a merge, a conflict decided later. */
-  readonly note: string | null;
   /** The event itself; null where the key was destroyed. */
   readonly data: unknown;
   /** All of it in a sentence. */
@@ -42,16 +46,6 @@ export interface OfficeTold {
   readonly record: string | null;
   readonly reason: string | null;
   readonly itemRevision: number | null;
-}
-
-/** What the item's fold or its record's fold says of one event. */
-export interface Told {
-  readonly changes: readonly FieldChange[];
-  readonly movedFrom: CollectionId | null;
-  readonly presence: ItemStep['presence'];
-  readonly conflict: ConflictStep | null;
-  readonly office: OfficeTold | null;
-  readonly note: string | null;
 }
 
 export const nothingTold: Told = {
@@ -133,7 +127,7 @@ const linkSentences: Readonly<Record<string, string>> = {
   WriteBackNotDone: 'looked up: the office had not done it',
 };
 
-export function summaryOf(type: string, { changes, movedFrom, presence, conflict, office, note }: Told): string {
+function summaryOf(type: string, { changes, movedFrom, presence, conflict, office, note }: Told): string {
   if (type === 'Forgotten') return 'erased: the key was destroyed';
   const parts: string[] = [];
   if (note) parts.push(note);

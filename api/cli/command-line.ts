@@ -56,6 +56,13 @@ export async function knownMasterKey(env: CliEnvironment): Promise<string | unde
   }
 }
 
+/** @param why it is needed, beginning with a colon or empty. @throws ConfigError where there is none. */
+export async function neededMasterKey(env: CliEnvironment, why = ''): Promise<string> {
+  const known = await knownMasterKey(env);
+  if (known !== undefined) return known;
+  throw new ConfigError(`MASTER_KEY is missing, and ${masterKeyFile(dataDirOf(env))} is not there${why}.`);
+}
+
 /** @throws ConfigError when the embedded database was never made: reading would only make an empty one. */
 export async function mustExist(env: CliEnvironment): Promise<void> {
   if (env.DATABASE_URL || (await hasEmbeddedPostgres(dataDirOf(env)))) return;

@@ -12,15 +12,15 @@ import type { AnyDatabase, Projection } from '../../projections/runner/projectio
 import { RebuildRefused, type RebuildReport, rebuild } from '../../projections/runner/rebuild.ts';
 import { allEvents, allProjections } from '../catalogue.ts';
 import { ConfigError } from '../config.ts';
-import { masterKeyFile, mustBeMaster } from '../master-key.ts';
+import { mustBeMaster } from '../master-key.ts';
 import { comparison, needsStoppedServer } from '../services/read-models.ts';
 import {
   type CliEnvironment,
   dataDirOf,
   environmentHelp,
-  knownMasterKey,
   mustExist,
   NotNow,
+  neededMasterKey,
   type Print,
   parseOptions,
   runAsProcess,
@@ -54,10 +54,7 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
     return 0;
   }
   await mustExist(env);
-  const given = await knownMasterKey(env);
-  if (given === undefined) {
-    throw new ConfigError(`MASTER_KEY is missing, and ${masterKeyFile(dataDirOf(env))} is not there.`);
-  }
+  const given = await neededMasterKey(env);
   const master = masterKeyFromBase64(given);
   const database = await connectDatabase({
     databaseUrl: env.DATABASE_URL,

@@ -21,7 +21,7 @@ import type { Pool } from '../../adapters/postgres/pool.ts';
 import type { TenantId } from '../../domain/shared/ids.ts';
 import { allMigrations } from '../catalogue.ts';
 import { ConfigError } from '../config.ts';
-import { derivedSecret, masterKeyFile } from '../master-key.ts';
+import { derivedSecret } from '../master-key.ts';
 import { LogProof } from '../services/log-proof.ts';
 import {
   anchorDirOf,
@@ -29,8 +29,8 @@ import {
   type CliEnvironment,
   dataDirOf,
   environmentHelp,
-  knownMasterKey,
   NotNow,
+  neededMasterKey,
   type Print,
   parseOptions,
   runAsProcess,
@@ -77,12 +77,7 @@ export async function runRestore(
   const isInPlace = values['in-place'] === true;
   if (isInPlace ? given !== undefined : given === undefined || more.length > 0)
     throw new ConfigError(isInPlace ? '--in-place takes no folder.' : 'Name the folder of one backup.');
-  const master = await knownMasterKey(env);
-  if (master === undefined) {
-    throw new ConfigError(
-      `MASTER_KEY is missing, and ${masterKeyFile(dataDirOf(env))} is not there: give the one the backup was sealed under.`,
-    );
-  }
+  const master = await neededMasterKey(env, ': give the one the backup was sealed under');
   try {
     const source = given === undefined ? undefined : await proven(path.resolve(given), remark);
     return await restoreInto(env, source, master, values, print, remark);

@@ -21,12 +21,12 @@ import type { AnyDatabase } from '../../projections/runner/projection.ts';
 import { SyncViewReader } from '../../projections/sync/read.ts';
 import { allEvents } from '../catalogue.ts';
 import { ConfigError, readConfig } from '../config.ts';
-import { derivedSecret, masterKeyFile, mustBeMaster } from '../master-key.ts';
+import { derivedSecret, mustBeMaster } from '../master-key.ts';
 import { createSandbox } from '../sandbox.ts';
 import { Directory } from '../services/directory.ts';
 import { Names } from '../services/names.ts';
 import { type ReplayLine, ReplayService } from '../services/replays.ts';
-import { type CliEnvironment, dataDirOf, knownMasterKey, mustExist, type Print } from './command-line.ts';
+import { type CliEnvironment, dataDirOf, mustExist, neededMasterKey, type Print } from './command-line.ts';
 
 /** What is run: one person's exchanges when told, of a span of time. */
 export interface ShadowOptions {
@@ -38,10 +38,7 @@ export interface ShadowOptions {
 /** Also beside a running server. @throws ConfigError */
 export async function* shadow(env: CliEnvironment, options: ShadowOptions, remark: Print): AsyncIterable<ReplayLine> {
   await mustExist(env);
-  const given = await knownMasterKey(env);
-  if (given === undefined) {
-    throw new ConfigError(`MASTER_KEY is missing, and ${masterKeyFile(dataDirOf(env))} is not there.`);
-  }
+  const given = await neededMasterKey(env);
   const master = masterKeyFromBase64(given);
   const database = await connectDatabase({
     databaseUrl: env.DATABASE_URL,

@@ -16,7 +16,7 @@ import { unavailable } from '../errors.ts';
 import type { Person } from './directory.ts';
 
 /** The conversation of a device about its folders. */
-export const hierarchyName = 'hierarchy';
+const hierarchyName = 'hierarchy';
 
 export interface ConversationLife {
   /** A CollectionId, or `hierarchy`. */

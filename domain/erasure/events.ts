@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { StreamName, SubjectId } from '../shared/ids.ts';
 import { accountSubject, itemSubject } from '../shared/streams.ts';
-import { defineEvents, type EventOf } from '../shared/upcast.ts';
+import { defineEvents } from '../shared/upcast.ts';
 
 const erasedItem = z.object({
   subject: z.literal('item'),
@@ -31,7 +31,6 @@ export type Erased = z.infer<typeof subjectErased>;
 export const erasureEvents = defineEvents({
   SubjectErased: { version: 1, schema: subjectErased, upcasters: [] },
 });
-export type ErasureEvent = EventOf<typeof erasureEvents>;
 
 /** Of each tenant, sealed by a key of its own: it survives what it tells of. */
 export const erasureStream = 'erasures' as StreamName;

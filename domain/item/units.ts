@@ -4,7 +4,7 @@ import type { Fields, ItemKind } from './fields.ts';
 import { mergeGroups } from './merge-groups.ts';
 
 /** The paths that go together with this one, itself included. */
-export function unitOf(kind: ItemKind, path: string): readonly string[] {
+function unitOf(kind: ItemKind, path: string): readonly string[] {
   return mergeGroups[kind].find((group) => group.includes(path)) ?? [path];
 }
 

@@ -154,7 +154,7 @@ function moved(state: ConversationState, data: SyncEventData['SyncMoved']): Evol
 }
 
 /** What a device's own move does to what it holds. */
-export function movedHeld({ taken, put }: Pick<SyncEventData['SyncMoved'], 'taken' | 'put'>): HeldChange {
+function movedHeld({ taken, put }: Pick<SyncEventData['SyncMoved'], 'taken' | 'put'>): HeldChange {
   return { clear: false, set: seeds(put), remove: new Set(taken) };
 }
 

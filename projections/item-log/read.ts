@@ -6,7 +6,6 @@ import {
   type AccountId,
   type CollectionId,
   type DeviceKey,
-  type EventId,
   type Instant,
   type ItemId,
   NO_POSITION,
@@ -22,7 +21,6 @@ export interface ItemEventRow {
   readonly kind: ItemKind | null;
   readonly isLink: boolean;
   readonly revision: number;
-  readonly eventId: EventId;
   readonly type: string;
   readonly verb: string | null;
   readonly recordedAt: Instant;
@@ -77,7 +75,7 @@ export interface ItemEventPage {
 /** Clocks of several processes may differ by as much: positions are in order, times need not be. */
 const clockSkewMs = 300_000;
 
-const columns = sql.raw(`position, item, kind, link as "isLink", revision, event_id as "eventId", type, verb,
+const columns = sql.raw(`position, item, kind, link as "isLink", revision, type, verb,
   to_char(recorded_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "recordedAt",
   to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "at",
   actor, account, device, owner, collection, command, exchange, fields`);

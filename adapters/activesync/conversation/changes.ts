@@ -61,7 +61,7 @@ export interface ChangesDeps {
 }
 
 /** One answer carries at most this much content, so that memory and the client's patience hold. */
-export const contentBytesMax = 2_000_000;
+const contentBytesMax = 2_000_000;
 
 export function configOf(query: Pick<ChangesQuery, 'filter' | 'renderer'>): string {
   return `${query.filter.name}|${query.renderer.tag}`;

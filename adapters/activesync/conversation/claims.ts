@@ -24,7 +24,7 @@ import type { CommandPlan, CommandsDeps, CommandsInput, Planned } from './comman
 import type { ConversationId } from './store.ts';
 
 /** How long after it began with nothing a phone may still bring what it held before. */
-export const youngMs = 86_400_000;
+const youngMs = 86_400_000;
 
 /** An Add that is another item. */
 export interface Claim {

@@ -83,7 +83,7 @@ export function inForce<A extends Pick<Anchor, 'position' | 'restored'>>(anchors
  * What was in force when the anchor `mac` was, now or before a restore gave it up: the history of a log that ends with
  * it. Undefined when it never was.
  */
-export function historyWith<A extends Pick<Anchor, 'position' | 'restored' | 'mac'>>(
+function historyWith<A extends Pick<Anchor, 'position' | 'restored' | 'mac'>>(
   anchors: readonly A[],
   mac: string,
 ): A[] | undefined {
