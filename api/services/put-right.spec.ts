@@ -73,6 +73,7 @@ const history = async (item: ItemId) =>
   (await world.store.load(world.account(email).tenant, itemStream('contact', item))).events;
 const stateOf = async (item: ItemId) => fold(await history(item));
 const undo = async (since: Instant, apply: boolean, limit = 100) => {
+  await world.settle(email);
   const { tenant } = world.account(email);
   const steps = [];
   let until: Instant | undefined;
