@@ -4,18 +4,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EasClient } from '../eas-client/client.ts';
 import { newItem } from '../eas-client/fields.ts';
-import { Phone } from '../eas-client/phone.ts';
-import { newState } from '../eas-client/state.ts';
-import { Transport } from '../eas-client/transport.ts';
+import type { Phone } from '../eas-client/phone.ts';
+import { Phones } from '../phones.ts';
 import { adminToken, ServerProcess } from '../server-process.ts';
 
 const user = 'ola@demo.example';
 const root = path.join(import.meta.dirname, '../..');
 let directory: string;
 let server: ServerProcess;
-let transports: Transport[];
+const phones = new Phones();
 let item: string;
 /** Before the item was changed, and before it was deleted. */
 let before: { readonly added: number; readonly changed: number };
@@ -49,15 +47,9 @@ function mobilesync(...args: string[]): Promise<{ code: number; out: string; err
   });
 }
 
-function aPhone(deviceId: string): Phone {
-  const transport = new Transport({ url: server.url });
-  transports.push(transport);
-  const client = new EasClient({ transport, user, password: 'demo', deviceId });
-  return new Phone({ client, state: newState({ url: server.url, user, deviceId, version: 141 }) });
-}
+const aPhone = (deviceId: string): Phone => phones.of(server.url, user, deviceId);
 
 beforeAll(async () => {
-  transports = [];
   directory = await mkdtemp(path.join(tmpdir(), 'mobilesync-audit-'));
   server = await ServerProcess.start({ dataDir: path.join(directory, 'data'), env: { DEMO: 'true' } });
   const [first, second] = ['AUDIT1', 'AUDIT2'].map(aPhone) as [Phone, Phone];
@@ -83,7 +75,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const transport of transports) transport.close();
+  await phones.close();
   await server?.stop();
   await rm(directory, { recursive: true, force: true });
 }, 60_000);

@@ -11,17 +11,15 @@ import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { runningEmbeddedPostgres } from '../../adapters/postgres/embedded.ts';
 import { createPool } from '../../adapters/postgres/pool.ts';
 import { dumpOf, wordsIn } from '../dump.ts';
-import { EasClient } from '../eas-client/client.ts';
 import { changedItem, newItem } from '../eas-client/fields.ts';
-import { Phone } from '../eas-client/phone.ts';
-import { newState } from '../eas-client/state.ts';
-import { Transport } from '../eas-client/transport.ts';
+import type { Phone } from '../eas-client/phone.ts';
+import { Phones } from '../phones.ts';
 import { adminToken, ServerProcess } from '../server-process.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 let directory: string;
 let server: ServerProcess | undefined;
-const transports: Transport[] = [];
+const phones = new Phones();
 const dataDir = () => path.join(directory, 'data');
 const folder = () => path.join(dataDir(), 'backups/one');
 
@@ -31,20 +29,14 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await Promise.all(transports.map((transport) => transport.close()));
+  await phones.close();
   await server?.stop();
   await rm(directory, { recursive: true, force: true });
 }, 60_000);
 
 /** The phone with this state, speaking to the server that runs now. */
-function aPhone(deviceId: string, before?: Phone): Phone {
-  const url = server!.url;
-  const user = 'kari@demo.example';
-  const transport = new Transport({ url });
-  transports.push(transport);
-  const client = new EasClient({ transport, user, password: 'demo', deviceId });
-  return new Phone({ client, state: before?.state ?? newState({ url, user, deviceId, version: 141 }) });
-}
+const aPhone = (deviceId: string, before?: Phone): Phone =>
+  phones.of(server!.url, 'kari@demo.example', deviceId, before?.state);
 
 const context = { version: 141, zone: 'Europe/Oslo', nowMs: Date.now(), uid: 'uid' } as const;
 

@@ -7,18 +7,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runningEmbeddedPostgres } from '../../adapters/postgres/embedded.ts';
 import { createPool, type Pool } from '../../adapters/postgres/pool.ts';
 import { dumpOf, wordsIn } from '../dump.ts';
-import { EasClient } from '../eas-client/client.ts';
 import { changedItem, newItem } from '../eas-client/fields.ts';
-import { Phone } from '../eas-client/phone.ts';
-import { newState, type PimKind } from '../eas-client/state.ts';
-import { Transport } from '../eas-client/transport.ts';
+import type { Phone } from '../eas-client/phone.ts';
+import type { PimKind } from '../eas-client/state.ts';
+import { Phones } from '../phones.ts';
 import { adminToken, ServerProcess } from '../server-process.ts';
 
 const root = path.join(import.meta.dirname, '../..');
 let directory: string;
 let server: ServerProcess;
 let pool: Pool;
-const transports: Transport[] = [];
+const phones = new Phones();
 const dataDir = () => path.join(directory, 'data');
 
 beforeAll(async () => {
@@ -29,18 +28,13 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  await Promise.all(transports.map((transport) => transport.close()));
+  await phones.close();
   await pool?.end();
   await server?.stop();
   await rm(directory, { recursive: true, force: true });
 }, 60_000);
 
-function aPhone(user: string, deviceId: string): Phone {
-  const transport = new Transport({ url: server.url });
-  transports.push(transport);
-  const client = new EasClient({ transport, user, password: 'demo', deviceId });
-  return new Phone({ client, state: newState({ url: server.url, user, deviceId, version: 141 }) });
-}
+const aPhone = (user: string, deviceId: string): Phone => phones.of(server.url, user, deviceId);
 
 async function add(on: Phone, kind: PimKind, words: readonly string[]): Promise<string> {
   const context = { version: 141, zone: 'Europe/Oslo', nowMs: Date.now(), uid: `uid-${kind}` } as const;

@@ -7,8 +7,8 @@ import { AirSync, FolderHierarchy } from '../../adapters/activesync/wbxml/code-p
 import { decodeWbxml } from '../../adapters/activesync/wbxml/decode.ts';
 import { child, childrenOf, type Element, textOf } from '../../adapters/activesync/wbxml/element.ts';
 import { encodeTree } from '../../adapters/activesync/wbxml/writer.ts';
-import { runMobileSync } from '../../api/cli/mobilesync.ts';
 import { el } from '../eas-client/elements.ts';
+import { mobilesync } from '../mobilesync.ts';
 import { adminToken, ServerProcess } from '../server-process.ts';
 
 const user = 'kari@demo.example';
@@ -60,17 +60,7 @@ async function sync(key: string): Promise<string> {
   return (collection && textOf(collection, AirSync.SyncKey)) ?? key;
 }
 
-async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
-  const [out, said]: [string[], string[]] = [[], []];
-  const env = { MOBILESYNC_URL: server.url, ADMIN_TOKEN: adminToken, MOBILESYNC_NAME: 'Siv Åsen' };
-  const code = await runMobileSync(
-    env,
-    args,
-    (line) => out.push(line),
-    (line) => said.push(line),
-  );
-  return { code, out: out.join('\n'), said: said.join('\n') };
-}
+const run = (...args: string[]) => mobilesync(server, ...args);
 // biome-ignore lint/suspicious/noExplicitAny: JSON whose shape the expectations state
 const rowsOf = async (...args: string[]): Promise<any[]> => {
   const { out } = await run(...args, '--json');

@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runMobileSync } from '../../api/cli/mobilesync.ts';
 import { EasClient, HttpError } from '../eas-client/client.ts';
 import { folderSync } from '../eas-client/commands/folders.ts';
 import { newItem } from '../eas-client/fields.ts';
 import { Phone } from '../eas-client/phone.ts';
 import { newState } from '../eas-client/state.ts';
 import { Transport } from '../eas-client/transport.ts';
+import { mobilesync } from '../mobilesync.ts';
 import { adminToken, ServerProcess } from '../server-process.ts';
 
 const user = 'kari@demo.example';
@@ -48,16 +48,9 @@ afterAll(async () => {
 }, 60_000);
 
 async function run(...args: string[]): Promise<string> {
-  const out: string[] = [];
-  const env = { MOBILESYNC_URL: server.url, ADMIN_TOKEN: adminToken, MOBILESYNC_NAME: 'Siv Åsen' };
-  const code = await runMobileSync(
-    env,
-    args,
-    (line) => out.push(line),
-    () => {},
-  );
+  const { code, out } = await mobilesync(server, ...args);
   expect(code).toBe(0);
-  return out.join('\n');
+  return out;
 }
 const rowsOf = (text: string) => (text === '' ? [] : text.split('\n').map((line) => JSON.parse(line)));
 async function http(method: string, where: string) {

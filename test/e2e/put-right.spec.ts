@@ -3,54 +3,35 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runMobileSync } from '../../api/cli/mobilesync.ts';
-import { EasClient } from '../eas-client/client.ts';
 import { changedItem, newItem } from '../eas-client/fields.ts';
-import { Phone } from '../eas-client/phone.ts';
-import { newState } from '../eas-client/state.ts';
-import { Transport } from '../eas-client/transport.ts';
+import type { Phone } from '../eas-client/phone.ts';
+import { mobilesync } from '../mobilesync.ts';
+import { Phones } from '../phones.ts';
 import { adminToken, ServerProcess } from '../server-process.ts';
 
 const user = 'kari@demo.example';
 const context = { version: 141, zone: 'Europe/Oslo', nowMs: 0, uid: 'uid' } as const;
 let directory: string;
 let server: ServerProcess;
-const transports: Transport[] = [];
+const phones = new Phones();
 let phone: Phone;
 let tablet: Phone;
 
 beforeAll(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'mobilesync-right-'));
   server = await ServerProcess.start({ dataDir: path.join(directory, 'data'), env: { DEMO: 'true' } });
-  for (const deviceId of ['PHONE', 'TABLET']) {
-    const transport = new Transport({ url: server.url });
-    transports.push(transport);
-    const client = new EasClient({ transport, user, password: 'demo', deviceId });
-    const made = new Phone({ client, state: newState({ url: server.url, user, deviceId, version: 141 }) });
-    await made.setUp();
-    if (deviceId === 'PHONE') phone = made;
-    else tablet = made;
-  }
+  phone = phones.of(server.url, user, 'PHONE');
+  tablet = phones.of(server.url, user, 'TABLET');
+  for (const one of [phone, tablet]) await one.setUp();
 }, 120_000);
 
 afterAll(async () => {
-  await Promise.all(transports.map((transport) => transport.close()));
+  await phones.close();
   await server?.stop();
   await rm(directory, { recursive: true, force: true });
 }, 60_000);
 
-/** A command of `mobilesync`; what fails for the operator is its sentence. */
-async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
-  const [out, said]: [string[], string[]] = [[], []];
-  const env = { MOBILESYNC_URL: server.url, ADMIN_TOKEN: adminToken, MOBILESYNC_NAME: 'Siv Åsen' };
-  const code = await runMobileSync(
-    env,
-    args,
-    (line) => out.push(line),
-    (line) => said.push(line),
-  );
-  return { code, out: out.join('\n'), said: said.join('\n') };
-}
+const run = (...args: string[]) => mobilesync(server, ...args);
 const rows = ({ out }: { out: string }) => (out === '' ? [] : out.split('\n').map((line) => JSON.parse(line)));
 async function http(method: string, where: string, body?: unknown, headers: Record<string, string> = {}) {
   const response = await fetch(`${server.url}/admin${where}`, {

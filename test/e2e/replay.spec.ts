@@ -3,16 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runMobileSync } from '../../api/cli/mobilesync.ts';
-import { EasClient } from '../eas-client/client.ts';
 import { newItem } from '../eas-client/fields.ts';
-import { Phone } from '../eas-client/phone.ts';
-import { newState } from '../eas-client/state.ts';
-import { Transport } from '../eas-client/transport.ts';
-import { adminToken, ServerProcess } from '../server-process.ts';
+import type { Phone } from '../eas-client/phone.ts';
+import { mobilesync } from '../mobilesync.ts';
+import { Phones } from '../phones.ts';
+import { ServerProcess } from '../server-process.ts';
 
 const user = 'kari@demo.example';
-const transports: Transport[] = [];
+const phones = new Phones();
 let directory: string;
 let server: ServerProcess | undefined;
 let phone: Phone;
@@ -20,8 +18,8 @@ let added: string;
 
 beforeAll(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'mobilesync-replay-'));
-  server = await ServerProcess.start({ dataDir: dataDir(), env: { DEMO: 'true' } });
-  expect(await mobilesync('watch', '--all', '--for', '1h')).toMatchObject({ code: 0 });
+  server = await ServerProcess.start({ dataDir: path.join(directory, 'data'), env: { DEMO: 'true' } });
+  expect(await run('watch', '--all', '--for', '1h')).toMatchObject({ code: 0 });
   phone = aPhone('REPLAY1');
   await phone.setUp();
   await phone.sync();
@@ -39,31 +37,14 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const transport of transports) transport.close();
+  await phones.close();
   await server?.stop();
   await rm(directory, { recursive: true, force: true });
 }, 60_000);
 
-const dataDir = () => path.join(directory, 'data');
+const aPhone = (deviceId: string): Phone => phones.of(server!.url, user, deviceId);
 
-function aPhone(deviceId: string): Phone {
-  const transport = new Transport({ url: server!.url });
-  transports.push(transport);
-  const client = new EasClient({ transport, user, password: 'demo', deviceId });
-  return new Phone({ client, state: newState({ url: server!.url, user, deviceId, version: 141 }) });
-}
-
-async function mobilesync(...args: string[]): Promise<{ code: number; out: string; said: string }> {
-  const [out, said]: [string[], string[]] = [[], []];
-  const env = { MOBILESYNC_URL: server!.url, ADMIN_TOKEN: adminToken, DATA_DIR: dataDir() };
-  const code = await runMobileSync(
-    env,
-    args,
-    (line) => out.push(line),
-    (line) => said.push(line),
-  );
-  return { code, out: out.join('\n'), said: said.join('\n') };
-}
+const run = (...args: string[]) => mobilesync(server!, ...args);
 
 const itemsOf = (collection: string) => [...(phone.state.collections.get(collection)?.items ?? [])];
 const runAsRecorded = /^([1-9]\d*) exchanges run: \1 as recorded, 0 different, 0 broken, 0 now fine, 0 still failing;/m;
@@ -71,34 +52,34 @@ const runAsRecorded = /^([1-9]\d*) exchanges run: \1 as recorded, 0 different, 0
 describe('support, beside the running server', { timeout: 120_000 }, () => {
   it('finds that this build answers as it did: on the database itself, and over HTTP', async () => {
     // What was answered just now is on record once the server was asked.
-    const running = await mobilesync('shadow', '--hours', '1', '--person', user, '--running');
+    const running = await run('shadow', '--hours', '1', '--person', user, '--running');
     expect(running).toMatchObject({ code: 0 });
     expect(running.out).toMatch(runAsRecorded);
-    const direct = await mobilesync('shadow', '--hours', '1');
+    const direct = await run('shadow', '--hours', '1');
     expect(direct).toMatchObject({ code: 0 });
     expect(direct.out).toMatch(runAsRecorded);
   });
 
   it('replays a device’s span, what failed, and one exchange', async () => {
-    const span = await mobilesync('replay', '--device', `${user}/REPLAY1`, '--from', '1h');
+    const span = await run('replay', '--device', `${user}/REPLAY1`, '--from', '1h');
     expect(span).toMatchObject({ code: 0 });
     expect(span.out).toMatch(runAsRecorded);
-    expect(await mobilesync('replay', '--all-failures', '--since', '1h')).toMatchObject({ code: 0 });
-    const listed = await mobilesync('exchanges', user, 'REPLAY1', '--json');
+    expect(await run('replay', '--all-failures', '--since', '1h')).toMatchObject({ code: 0 });
+    const listed = await run('exchanges', user, 'REPLAY1', '--json');
     const exchanges = listed.out.split('\n').filter((line) => line.startsWith('{'));
     const { id } = exchanges.map((line) => JSON.parse(line)).find(({ command }) => command === 'Sync');
-    expect(await mobilesync('replay', id)).toMatchObject({
+    expect(await run('replay', id)).toMatchObject({
       code: 0,
       out: expect.stringMatching(/REPLAY1 at .*: same$/m),
     });
-    const none = mobilesync('replay', '0197a3c4-5b7e-7d21-9f60-3c1de2a4b5c6');
+    const none = run('replay', '0197a3c4-5b7e-7d21-9f60-3c1de2a4b5c6');
     await expect(none).rejects.toThrow('There is no exchange');
-    await expect(mobilesync('replay')).rejects.toThrow('Name one exchange');
+    await expect(run('replay')).rejects.toThrow('Name one exchange');
   });
 
   it('says why an item is, or is not, on a device', async () => {
     const held = itemsOf(phone.folders('contact')[0]!)[0]?.[0] as string;
-    const ask = (item: string, device: string) => mobilesync('why', item, '--device', `${user}/${device}`);
+    const ask = (item: string, device: string) => run('why', item, '--device', `${user}/${device}`);
     const there = await ask(held, 'REPLAY1');
     expect(there).toMatchObject({ code: 0, out: expect.stringMatching(/^There: .* in the folder Contacts/) });
     const gone = await ask(added, 'REPLAY1');

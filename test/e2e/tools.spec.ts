@@ -4,11 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EasClient } from '../eas-client/client.ts';
 import { newItem } from '../eas-client/fields.ts';
-import { Phone } from '../eas-client/phone.ts';
-import { newState } from '../eas-client/state.ts';
-import { Transport } from '../eas-client/transport.ts';
+import type { Phone } from '../eas-client/phone.ts';
+import { Phones } from '../phones.ts';
 import { ServerProcess } from '../server-process.ts';
 
 let directory: string;
@@ -45,15 +43,9 @@ function run(script: string, args: readonly string[] = [], env: Record<string, s
   });
 }
 
-const transports: Transport[] = [];
+const phones = new Phones();
 
-function aPhone(deviceId = 'TOOLS1'): Phone {
-  const transport = new Transport({ url: server!.url });
-  transports.push(transport);
-  const user = 'kari@demo.example';
-  const client = new EasClient({ transport, user, password: 'demo', deviceId });
-  return new Phone({ client, state: newState({ url: server!.url, user, deviceId, version: 141 }) });
-}
+const aPhone = (deviceId = 'TOOLS1'): Phone => phones.of(server!.url, 'kari@demo.example', deviceId);
 
 function addContact(on: Phone, name: string) {
   const context = { version: 141, zone: 'Europe/Oslo', nowMs: 0, uid: 'uid' } as const;
@@ -101,7 +93,7 @@ describe('beside the running server', { timeout: 120_000 }, () => {
     await fresh.sync();
     const [contacts = ''] = fresh.folders('contact');
     expect([...fresh.folder(contacts).items.keys()].sort()).toEqual([...phone.folder(contacts).items.keys()].sort());
-    await Promise.all(transports.splice(0).map((transport) => transport.close()));
+    await phones.close();
   });
 
   it('what a worker writes is not exchanged under it', async () => {
