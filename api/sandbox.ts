@@ -87,6 +87,7 @@ export interface PeopleOfPast {
   close(): void;
 }
 
+/** For one run, or for several of one device, each going on from the one before. */
 export function createSandbox(sources: SandboxSources): Sandbox {
   return new ReplayingSandbox(sources);
 }

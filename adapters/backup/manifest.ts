@@ -36,6 +36,7 @@ export class NoBackup extends Error {
 
 const file = (folder: string): string => path.join(folder, 'manifest.json');
 
+/** Written last: a folder without it is no finished backup. */
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   await writeDurably(file(folder), `${JSON.stringify(manifest, undefined, 2)}\n`);
 }

@@ -13,10 +13,12 @@ export const restoreMigration: NamedMigration = {
   },
 };
 
+/** In the transaction that loads: from its commit on the server does not start until {@link endRestore}. */
 export async function beginRestore(client: Pick<pg.PoolClient, 'query'>, folder: string): Promise<void> {
   await client.query('insert into restore_under_way (folder) values ($1)', [folder]);
 }
 
+/** The log is whole and read models, anchors and epochs fit it. */
 export async function endRestore(client: Pick<pg.Pool, 'query'>): Promise<void> {
   await client.query('delete from restore_under_way');
 }

@@ -19,6 +19,7 @@ interface Header extends Omit<ExchangeBody, 'request' | 'answer'> {
 
 const contextOf = (id: ExchangeId) => `exchange/${id}`;
 
+/** Packs request, answer and what came with them, and seals it under the person's key. */
 export async function sealBody(key: DataKey, id: ExchangeId, body: ExchangeBody): Promise<Buffer> {
   const { request, answer, ...rest } = body;
   const header: Header = { ...rest, requestBytes: request?.length ?? null, answerBytes: answer?.length ?? null };

@@ -72,6 +72,7 @@ export function bodyOf(session: Session, trace: ExchangeTrace, answer: CommandAn
   };
 }
 
+/** Of request and answer together, as on the wire. */
 export function bytesOf(body: ExchangeBody | undefined): number {
   return (body?.request?.length ?? 0) + (body?.answer?.length ?? 0);
 }

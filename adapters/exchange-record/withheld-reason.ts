@@ -6,6 +6,7 @@ const reasonMax = 500;
 
 const contextOf = (device: DeviceKey, item: ItemId) => `exchange-withheld/${device}/${item}`;
 
+/** Cut to what fits a row, and sealed under the item's key. */
 export function sealReason(key: DataKey, device: DeviceKey, item: ItemId, reason: string): Buffer {
   return Buffer.from(key.seal(Buffer.from(reason.slice(0, reasonMax)), contextOf(device, item)));
 }

@@ -60,6 +60,7 @@ export const nothingTold: Told = {
 /** Of a text in `changes`, in UTF-16 units. */
 const textMax = 4_096;
 
+/** Puts together what the event says of itself, who acted, and what changed by it; long texts are cut. */
 export function entryOf(event: RecordedEvent, who: Who, told: Told): HistoryEntry {
   const { position, stream, revision, id, type, recordedAt, meta } = event;
   const data = (event.data ?? {}) as { readonly fields?: unknown; readonly set?: unknown; readonly cleared?: unknown };

@@ -35,6 +35,7 @@ const digitsMin = 5;
 const numberLengthMax = 60;
 const remembered = new LRUCache<string, string>({ max: 20_000 });
 
+/** @param timeZone the person's: in which country a telephone number without its code is. */
 export function likeningFor(timeZone: TimeZoneName): Likening {
   const country = countryOf[timeZone] ?? 'NO';
   return { distance, number: (text) => normalNumber(text, country) };

@@ -17,6 +17,7 @@ export interface Recorded {
 /** Verdicts of what went wrong for the device; the others are about how often and how long. */
 const wrong: readonly Verdict[] = ['failed', 'refused', 'withheld', 'unknownKey'];
 
+/** What came out otherwise than on record: statuses and counts, events, and the answer's XML. */
 export function compare({ exchange, body, events }: Recorded, run: SandboxRun): Replayed {
   const judged = judge(run.trace, run.answer, 0);
   const decisions = [
@@ -43,6 +44,7 @@ export function compare({ exchange, body, events }: Recorded, run: SandboxRun): 
   };
 }
 
+/** An exchange that could not be run, with the sentence that says why. */
 export function skipped(exchange: Exchange, reason: string): Replayed {
   return { exchange, outcome: 'skipped', skipped: reason, decisions: [], events: [], answer: [], causes: [] };
 }

@@ -9,6 +9,7 @@ import type { RecordedEvent } from '../event-log/event-store.port.ts';
 import { isNamed, replaceInEvent } from '../items/long-bodies.ts';
 import type { EventDifference } from './port.ts';
 
+/** Stream by stream. Ids, times and positions always differ and do not count. */
 export function eventDifferences(recorded: readonly RecordedEvent[], now: readonly RecordedEvent[]): EventDifference[] {
   const streams = new Set([...recorded, ...now].map(({ stream }) => stream));
   return [...streams].flatMap((stream) => {

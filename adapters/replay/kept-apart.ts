@@ -26,6 +26,7 @@ export function keysApart(real: Pick<KeyRing, 'find'>, own: KeyRing): KeyRing {
   };
 }
 
+/** Blobs that are put stay in memory, and hide those of the real store. */
 export function blobsApart(real: Pick<BlobStore, 'get'>): BlobStore {
   const own = new Map<BlobHash, Uint8Array>();
   const get = async (tenant: TenantId, hash: BlobHash) => own.get(hash) ?? (await real.get(tenant, hash));

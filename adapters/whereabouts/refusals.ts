@@ -15,6 +15,7 @@ export interface Refusal {
 const exchangesMax = 200;
 const openedMax = 40;
 
+/** The last time that the device's own word on the item was refused, among the exchanges that were kept in full. */
 export async function lastRefusal(
   record: Pick<ExchangeReader, 'list' | 'body'>,
   of: { readonly tenant: TenantId; readonly device: DeviceKey; readonly collection: CollectionId },

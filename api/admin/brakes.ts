@@ -1,3 +1,4 @@
+/** Devices that loop or storm and are slowed down. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Brake } from '../../adapters/activesync/guard/brake.ts';

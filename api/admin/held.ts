@@ -1,3 +1,4 @@
+/** Deletions that were held back because they were too many at once, and what people decide of them. */
 import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';

@@ -15,6 +15,7 @@ export const atText = z
   .union([z.string().regex(/^\d{1,15}$/), momentText])
   .describe("A position, a time, or a day (its beginning), in the person's time zone unless it says another");
 
+/** Of a text that {@link atText} let pass. */
 export function atOf(text: string, zone: TimeZoneName): Instant | Position | undefined {
   return /^\d+$/.test(text) ? (Number(text) as Position) : instantOf(text, zone);
 }

@@ -1,3 +1,4 @@
+/** The read models: how far each has read the log, and making one anew. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { AppDeps } from '../deps.ts';

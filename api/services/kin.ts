@@ -12,6 +12,7 @@ const lookedAtMax = 50;
 /** Each costs a check of the key, and of these one in a hundred million fits by chance. */
 const formerMax = 20;
 
+/** By the events of the person's devices; see `maySucceed` for which may have been the same one. */
 export function createKin(options: {
   readonly devices: Pick<Devices, 'run'>;
   readonly directory: Pick<Directory, 'device'>;

@@ -27,6 +27,7 @@ export class Names {
     return state.kind === 'device' ? state.deviceId : undefined;
   }
 
+  /** Both of them at once. */
   async whose(of: {
     readonly tenant: TenantId;
     readonly account: AccountId;

@@ -15,6 +15,7 @@ export type MergeCommand =
   /** Takes back the merge at that revision; `other` is the item that stands by itself then. */
   | { readonly do: 'unmerge'; readonly merged: number; readonly other: ItemId };
 
+/** @param history of the item that takes the other in, or gives it back; `current` is its fold. */
 export function decideMerging(history: readonly PastEvent[], current: ItemState, command: MergeCommand): Decision {
   return command.do === 'merge' ? decideMerge(current, command) : decideUnmerge(history, current, command);
 }

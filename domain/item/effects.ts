@@ -11,6 +11,7 @@ export interface Effects {
   readonly fields: readonly string[];
 }
 
+/** In words for people: what the events make of the state, by verbs and fields. */
 export function effectsOf(state: ItemState, events: readonly DomainEvent[]): Effects {
   const does: Effects['does'][number][] = [];
   const fields: string[] = [];

@@ -25,6 +25,7 @@ export function withValues(to: Fields, from: Fields, paths: readonly string[]): 
   return applyDelta(to, { set, cleared });
 }
 
+/** Nothing that a person would miss. */
 export function isEmptyValue(value: unknown): boolean {
   return value === undefined || value === null || value === '' || (Array.isArray(value) && value.length === 0);
 }

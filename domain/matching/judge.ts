@@ -19,6 +19,7 @@ export interface Judgement {
 /** Whether no third item has this number or address. */
 export type IsOwn = (sign: string) => boolean;
 
+/** How sure it is that two items are one, and by which signs; undefined where nothing says so. */
 export function judge(a: Traits, b: Traits, isOwn: IsOwn, likening: Pick<Likening, 'distance'>): Judgement | undefined {
   if (a.kind !== b.kind) return undefined;
   if (a.uid !== '' && a.uid === b.uid) return { degree: 'identical', signs: ['uid'] };

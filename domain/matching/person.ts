@@ -68,6 +68,7 @@ const roles = new Set(
   ),
 );
 
+/** What a contact is known by. Without a person's name it is the company. */
 export function personOf(contact: ContactFields, { number }: Pick<Likening, 'number'>): Person {
   const parts = partsOf(contact);
   const isCompany = parts.given.length + parts.middle.length + parts.family.length === 0;

@@ -27,6 +27,7 @@ export interface Traits {
   readonly person?: Person;
 }
 
+/** What an item of a class can be recognised by. */
 export function traitsOf(kind: ItemKind, fields: Fields, likening: Pick<Likening, 'number'>): Traits {
   const content = contentOf(kind, fields, likening);
   const plain = { kind, content, uid: '', from: '' };

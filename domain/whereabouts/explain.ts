@@ -233,6 +233,7 @@ const talking: readonly (Omit<Rule, 'fits' | 'say'> & {
   },
 ];
 
+/** The first cause that fits, the most certain ones before the others. */
 export function explain(facts: WhereaboutsFacts): Explanation {
   const first = always.find((rule) => rule.fits(facts));
   if (first) return { cause: first.cause, isOnDevice: first.isOnDevice, sentence: first.say(facts) };

@@ -16,6 +16,7 @@ export interface LinkStep {
   readonly itemRevision: number | null;
 }
 
+/** What one event did to the link of an item to its record, and the link after it. */
 export function linkStepOf(before: Link, event: LinkEvent): LinkStep {
   const data = event.data as Partial<Record<'action' | 'record' | 'reason', string>> & {
     readonly itemRevision?: number;

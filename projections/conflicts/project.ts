@@ -12,6 +12,7 @@ type Decided = Pick<Row, 'item' | 'revision' | 'decided' | 'decided_for'>;
 
 const separator = '\u001f';
 
+/** A row a conflict that was kept; it says how it was decided later. The values stay in the log. */
 export function conflictsView(): Projection {
   return {
     name: 'conflicts',

@@ -48,6 +48,7 @@ export interface ExchangeDeps extends ChangesDeps, CommandsDeps {
   readonly onBegun?: (id: ConversationId, items: number) => void;
 }
 
+/** The meta of what is said in a conversation. @param parts what tells it from others, for the id of the command. */
 export function metaOf(
   deps: ExchangeDeps,
   session: Session,
@@ -62,10 +63,12 @@ export function metaOf(
   return { at: deps.now(), actor: actorOf(session), commandId: deps.commandId(name), ...cause };
 }
 
+/** A sync key as on the wire; see domain/sync/key.ts. */
 export function keyText(deps: ExchangeDeps, id: ConversationId, epoch: number, counter: number): string {
   return formatKey({ epoch, counter }, deps.keyChecks.of(id));
 }
 
+/** An answer that nothing was done for. @param status of the collection (MS-ASCMD 2.2.3.177.17). */
 export function failed(status: number, syncKey: string): ExchangeResult {
   return { status, syncKey, responses: [], commands: [], moreAvailable: false, isUnchanged: false };
 }

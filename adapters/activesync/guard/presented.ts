@@ -26,6 +26,7 @@ export function digestOf(command: CommandName, body: Uint8Array | undefined): st
   return `${command} ${body.length} ${digest.slice(0, 12)}`;
 }
 
+/** The sync keys that a request presents, of each folder or of the list of folders; without a body none. */
 export function keysOf(command: CommandName, root: Element | undefined): readonly PresentedKey[] {
   if (!root) return none;
   if (command !== 'Sync') {

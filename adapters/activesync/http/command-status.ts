@@ -62,6 +62,7 @@ const shapes: Readonly<Record<CommandName, Shape>> = {
   Provision: { root: Provision.Provision, status: Provision.Status, serverError: provisionStatus.serverError },
 };
 
+/** The shortest answer of a command: its root with the status. */
 export function statusAnswer(command: CommandName, status: number): CommandAnswer {
   const shape = shapes[command];
   const body = new Writer().open(shape.root).element(shape.status, String(status)).close().finish();

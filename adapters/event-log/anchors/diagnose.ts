@@ -40,6 +40,7 @@ const pageSize = 1_000;
 /** How far from its place an event is looked for. */
 const shiftMax = 64;
 
+/** Names what was changed, moved, put in or taken out behind the last position that is proven. */
 export async function diagnose(tenant: TenantId, stretch: Stretch): Promise<Finding[]> {
   const { log, keys, after, found } = stretch;
   const trace = namesIn(stretch.trace);

@@ -21,6 +21,7 @@ export const logAnchorsMigration: NamedMigration = {
   },
 };
 
+/** The anchors beside the events they hold: whoever rewrites one can rewrite the other, so files keep them too. */
 export function anchorTable(pool: pg.Pool): AnchorPlace {
   return {
     name: 'database',

@@ -1,3 +1,4 @@
+/** `read-models`: what is shown, and how far behind the log it is. */
 import type { Standing } from '../../services/read-models.ts';
 import type { CliCommand } from '../command.ts';
 import { type Column, formatHelp, formatOf, formatOptions, printRows } from '../output.ts';
