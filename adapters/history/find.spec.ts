@@ -81,6 +81,10 @@ describe('finding items', () => {
     expect(await only('direktor')).toEqual([[life.item, 'lost', 'jobTitle']]);
     expect(await only('blabaer til ase')).toEqual([[note, 'now', 'body']]);
     expect(await only('nobody wrote this')).toEqual([]);
+    // Each word in a field of its own, and in any order.
+    expect(await only('astrid sjef')).toEqual([[life.item, 'now', expect.any(String)]]);
+    expect(await only('bråthen leder')).toEqual([[life.item, 'past', 'jobTitle']]);
+    expect(await only('astrid blabaer')).toEqual([]);
     const [match] = await found(own, 'blåbær');
     expect(match?.text?.excerpt).toBe('Husk blåbær til Åse');
   });

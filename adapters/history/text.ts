@@ -78,13 +78,30 @@ function matchIn(path: string, value: unknown, needle: string): string | undefin
 }
 
 /**
- * Where an item holds the text, or else where it held it last. Each value is looked at once, when it came.
+ * Where an item holds the text, or else where it held it last: as it stands in one value, or else each of its words in
+ * any, as a contact has given and family name apart. Each value is looked at once, when it came.
  * @param events of the item's own stream, in order, opened.
  * @param text as a person types it; nothing is found by an empty one.
  */
 export function findText(events: readonly RecordedEvent[], text: string): TextMatch | null {
   const needle = foldText(text).trim();
   if (needle === '') return null;
+  const whole = findNeedle(events, needle);
+  const words = [...new Set(needle.split(/[ ,]+/))].filter((word) => word !== '');
+  if (whole || words.length < 2) return whole;
+  const matches: TextMatch[] = [];
+  for (const word of words) {
+    const match = findNeedle(events, word);
+    if (!match) return null;
+    matches.push(match);
+  }
+  // What one of the words is no longer in, the item no longer holds.
+  const told = matches.find(({ when }) => when !== 'now') ?? (matches[0] as TextMatch);
+  return { ...told, excerpt: [...new Set(matches.map(({ excerpt }) => excerpt))].join(' · ') };
+}
+
+/** The needle is folded already. */
+function findNeedle(events: readonly RecordedEvent[], needle: string): TextMatch | null {
   const open = new Map<string, { readonly excerpt: string; readonly from: string }>();
   let past: TextMatch | null = null;
   let state: ItemState | null = null;

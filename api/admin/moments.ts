@@ -12,7 +12,9 @@ export const momentText = z
 
 /** A moment, or a position in the log of a tenant as other answers name it. */
 export const atText = z
-  .union([z.string().regex(/^\d{1,15}$/), momentText])
+  .union([z.string().regex(/^\d{1,15}$/), momentText], {
+    error: 'must be a position of the log, a day like 2026-11-17 or a time like 2026-11-17T08:30',
+  })
   .describe("A position, a time, or a day (its beginning), in the person's time zone unless it says another");
 
 /** Of a text that {@link atText} let pass. */

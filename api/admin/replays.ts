@@ -103,7 +103,7 @@ export const replayRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
         tags,
         summary: 'Run an exchange again on the log as it stood, and compare; on request apply what it missed',
         params: z.object({ id: z.uuid() }),
-        body: commitBody.optional(),
+        body: commitBody.nullish(),
         response: { ...errors, 200: replayView },
       },
     },
@@ -191,7 +191,7 @@ export const replayRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (app
 
 const now = () => new Date().toISOString();
 
-function committer(request: FastifyRequest, body: { commit: boolean; reason?: string } | undefined): Committer {
+function committer(request: FastifyRequest, body: { commit: boolean; reason?: string } | null | undefined): Committer {
   const { commit = false, reason: why } = body ?? {};
   return { actor: actingAdmin(request), isDry: !commit, ...(why ? { reason: why } : {}) };
 }

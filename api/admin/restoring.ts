@@ -63,7 +63,7 @@ export const restoringRoutes: FastifyPluginAsyncZod<{ deps: AppDeps }> = async (
         tags: ['items'],
         summary: 'Bring a removed item back as it was, on every device and in the office',
         params: itemParams,
-        body: z.strictObject({ reason }).optional(),
+        body: z.strictObject({ reason }).nullish(),
         response: { ...errors, 200: outcomeBody },
       },
     },
