@@ -1,11 +1,12 @@
 /**
  * What was erased, in a file beside the backups, so that none of them brings it back: neither one that was being made
- * meanwhile, nor one that was kept elsewhere. Ids only.
+ * meanwhile, nor one that was kept elsewhere. Ids, and by whom and why as the history has it.
  */
 import { mkdir, open, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { type Erased, subjectErased } from '../../domain/erasure/events.ts';
+import type { Actor } from '../../domain/shared/event.ts';
 import type { Instant, SubjectId, TenantId } from '../../domain/shared/ids.ts';
 import { forgetKeys } from './keys-file.ts';
 
@@ -15,6 +16,17 @@ const shape = z.object({
   erased: subjectErased,
   /** Whose keys were destroyed. */
   subjects: z.array(z.string()),
+  /** Absent in what was written before it was noted. */
+  why: z
+    .object({
+      actor: z.discriminatedUnion('kind', [
+        z.object({ kind: z.literal('admin'), name: z.string().optional() }),
+        z.object({ kind: z.literal('system') }),
+      ]),
+      reason: z.string().optional(),
+    })
+    .optional()
+    .catch(undefined),
 });
 
 export interface LedgerEntry {
@@ -22,6 +34,7 @@ export interface LedgerEntry {
   readonly at: Instant;
   readonly erased: Erased;
   readonly subjects: readonly SubjectId[];
+  readonly why?: { readonly actor: Actor; readonly reason?: string };
 }
 
 const nameOf = (directory: string): string => path.join(directory, 'erased.ndjson');

@@ -46,6 +46,7 @@ export interface ErasureOptions {
     readonly at: Instant;
     readonly erased: Erased;
     readonly subjects: readonly SubjectId[];
+    readonly why: Why;
   }) => Promise<void>;
   readonly settled: (tenant: TenantId) => Promise<void>;
   readonly now: () => Instant;
@@ -160,7 +161,7 @@ export class Erasure {
         if (!isLiving && ageMs >= recentMs) continue;
         const subjects = await this.#options.traces.subjectsBelow(tenant, subjectOf(erased));
         const sealed = isLiving ? await this.#options.traces.sealedBy(tenant, subjects) : new Map();
-        await this.#finish(tenant, erased, meta.at, [...sealed.keys()]);
+        await this.#finish(tenant, erased, meta, [...sealed.keys()]);
       }
     }
     return completed;
@@ -184,19 +185,20 @@ export class Erasure {
       if (outcome.kind === 'appended') break;
       if (attempt >= 5) throw new Error('Others erase at the same time; try again.');
     }
-    const done = await this.#finish(tenant, erased, meta.at, [...sealed.keys()]);
+    const done = await this.#finish(tenant, erased, meta, [...sealed.keys()]);
     return { erased, at: meta.at, ...done };
   }
 
   /** @param streams that the key seals; none when it is gone already. */
-  async #finish(tenant: TenantId, erased: Erased, at: Instant, streams: readonly string[]) {
+  async #finish(tenant: TenantId, erased: Erased, { at, actor, cause }: EventMeta, streams: readonly string[]) {
     const { keys, blobs, traces, settled, forgetElsewhere } = this.#options;
     const subject = subjectOf(erased);
     const subjects = await traces.subjectsBelow(tenant, subject);
     const named = await this.#blobsIn(tenant, streams as StreamName[]);
     // In this order, so that a key that is gone is gone elsewhere too.
     if ((await keys.find(tenant, [subject])).size > 0) {
-      await forgetElsewhere({ tenant, at, erased, subjects });
+      const why: Why = cause?.reason === undefined ? { actor } : { actor, reason: cause.reason };
+      await forgetElsewhere({ tenant, at, erased, subjects, why });
       await keys.destroy(tenant, subject);
     }
     if (named.length > 0) await blobs.remove(tenant, named, farFuture);

@@ -76,6 +76,11 @@ export class NotNow extends Error {
 
 /** Runs a command as a process: exit code 2 for what the operator can mend in the call, 1 for the rest. */
 export async function runAsProcess(command: () => Promise<number>): Promise<void> {
+  // Whoever reads has seen enough, as `head` has.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
   try {
     process.exitCode = await command();
   } catch (error) {

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { CliCommand } from './command.ts';
 import { runMobileSync } from './mobilesync.ts';
@@ -57,5 +60,11 @@ describe('mobilesync', () => {
 
   it('each command has help of its own', async () => {
     expect((await run('conflicts', 'replay', '--help')).text).toContain('conflicts replay --policy <policy>');
+  });
+
+  it('ends quietly when nobody reads on', async () => {
+    const script = path.join(import.meta.dirname, 'mobilesync.ts');
+    const ended = await promisify(execFile)('bash', ['-c', '"$0" "$1" --help | true', process.execPath, script]);
+    expect(ended.stderr).toBe('');
   });
 });

@@ -27,7 +27,7 @@ import { derivedSecret } from '../master-key.ts';
 import type { Print } from './command-line.ts';
 
 /** What was erased; without its word where only its keys are known to be gone. */
-export type Gone = Pick<LedgerEntry, 'tenant' | 'subjects' | 'at'> & Partial<Pick<LedgerEntry, 'erased'>>;
+export type Gone = Pick<LedgerEntry, 'tenant' | 'subjects' | 'at'> & Partial<Pick<LedgerEntry, 'erased' | 'why'>>;
 
 /** From here on the restored log is the log. Done again it does no harm. */
 export async function goOn(
@@ -70,14 +70,14 @@ export async function goOn(
 }
 
 /** The word of the erasure was given up with the log; it is said again, so that history and devices hear of it. */
-async function tellErased(store: EventStore, { tenant, at, erased, subjects }: Gone): Promise<void> {
+async function tellErased(store: EventStore, { tenant, at, erased, subjects, why }: Gone): Promise<void> {
   const { head, events } = await store.load(tenant, erasureStream);
   if (events.some((one) => one.meta.at === at && JSON.stringify(one.data) === JSON.stringify(erased))) return;
   const event = { type: 'SubjectErased', version: 1, data: erased } as const;
   const meta = {
     at,
-    actor: { kind: 'system' },
-    cause: { command: 'restore' },
+    actor: why?.actor ?? { kind: 'system' },
+    cause: { command: 'erase', ...(why?.reason === undefined ? {} : { reason: why.reason }) },
     commandId: commandIdFrom(['restored erasure', at, ...subjects, randomUUID()]),
   } as const;
   const subject = erasureSubject;

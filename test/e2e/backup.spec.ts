@@ -79,7 +79,7 @@ it('a restored server gives every phone right again, forgets what was erased sin
     { do: 'change', serverId: kept, data: changedItem('task', known, ['Subject=Storrype'], context) },
   ]);
   await run('api/cli/mobilesync.ts', 'anchor');
-  const gone = await run('api/cli/mobilesync.ts', 'erase', '--item', erased, '--yes');
+  const gone = await run('api/cli/mobilesync.ts', 'erase', '--item', erased, '--yes', '--reason', 'a letter');
   expect(gone).toMatchObject({ code: 0, err: '' });
   for (const name of await readdir(folder())) {
     const bytes = await readFile(path.join(folder(), name));
@@ -88,6 +88,7 @@ it('a restored server gives every phone right again, forgets what was erased sin
   }
 
   expect((await run('api/cli/restore.ts', folder(), '--replace')).err).toMatch(/The server runs: stop it/);
+  const told = await run('api/cli/mobilesync.ts', 'erasures', '--json');
   await server!.stop();
   server = undefined;
   const refused = await run('api/cli/restore.ts', folder());
@@ -103,7 +104,8 @@ it('a restored server gives every phone right again, forgets what was erased sin
     expect([table, wordsIn(Buffer.from(text), ['Zebrafink'])]).toEqual([table, []]);
   await pool.end();
   const erasures = await run('api/cli/mobilesync.ts', 'erasures', '--json');
-  expect(JSON.parse(erasures.out)).toMatchObject({ subject: 'item', item: erased });
+  expect(JSON.parse(erasures.out)).toMatchObject({ subject: 'item', item: erased, reason: 'a letter' });
+  expect(erasures.out).toBe(told.out);
 
   // The phone comes with a key that the restored log never issued.
   const ahead = aPhone('RESTORE1', phone);
