@@ -13,7 +13,6 @@ import { create24SevenOffice } from '../adapters/office-24sevenoffice/office.ts'
 import { vendorUrls } from '../adapters/office-24sevenoffice/services.ts';
 import type { OfficeSimulator } from '../adapters/office-24sevenoffice/simulator/start.ts';
 import { createOfficeSync, type OfficeSync } from '../adapters/office-sync/index.ts';
-import type { InlineBodies } from '../adapters/office-sync/snapshots.ts';
 import type { AccountId } from '../domain/shared/ids.ts';
 import type { AccountsReader } from '../projections/accounts/read.ts';
 import type { DevicesReader } from '../projections/devices/read.ts';
@@ -38,7 +37,6 @@ export interface OfficeOptions {
   readonly simulator: OfficeSimulator | undefined;
   /** GUID that the vendor gives an integration; the simulator takes any. */
   readonly applicationId: string;
-  readonly inlineBodies?: InlineBodies;
 }
 
 export interface Office extends OfficeAdministration {
@@ -67,7 +65,6 @@ export function startOffice(options: OfficeOptions): Office {
     accounts: () => accounts.withOffice(),
     isActive: async ({ account }) => (await devices.of(account)).length > 0,
     pollIntervalMs: options.pollIntervalMs,
-    ...(options.inlineBodies ? { inlineBodies: options.inlineBodies } : {}),
   });
   const connected = runner.projected.subscribe(({ tenant, events }) => {
     for (const { type, stream } of events) {

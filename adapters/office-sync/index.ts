@@ -26,7 +26,7 @@ import type { People } from './people.ts';
 import { ownHome } from './places.ts';
 import { OfficePoller, type PolledAccount, type PollStatus } from './poller.ts';
 import { OfficeSessions } from './sessions.ts';
-import { type InlineBodies, Snapshots } from './snapshots.ts';
+import { Snapshots } from './snapshots.ts';
 import { WriteBack } from './write-back.ts';
 import { WriteBackLoop } from './write-back-loop.ts';
 
@@ -52,7 +52,6 @@ export interface OfficeSyncOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly pollIntervalMs: number;
-  readonly inlineBodies?: InlineBodies;
   readonly ruleOf?: (tenant: TenantId, account: AccountId) => ConflictRule;
   readonly random?: () => number;
   readonly nonce?: () => string;
@@ -89,7 +88,7 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
   const { store, db, runner, people, clock, log } = options;
   const { random = Math.random, nonce = randomUUID, ruleOf } = options;
   const items = new ItemCommands(store);
-  const snapshots = new Snapshots(store, options.inlineBodies ?? (async (_tenant, _item, fields) => fields));
+  const snapshots = new Snapshots(store);
   const sessions = new OfficeSessions(options.offices, people, () => clock.nowMs());
   const queue = new WriteBackQueue(db);
   const baseline = new OfficeBaselineReader(db);

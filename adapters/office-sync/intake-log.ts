@@ -36,7 +36,7 @@ export interface Plan {
   /** Tells commands on the same state of the link apart. */
   readonly key: string;
   readonly command: ItemCommand | null;
-  readonly event: (result: Awaited<ReturnType<ItemCommands['execute']>>[number] | null) => Promise<LinkEvent>;
+  readonly event: (result: Awaited<ReturnType<ItemCommands['execute']>>[number] | null) => LinkEvent;
 }
 
 export const crawling: Cause = { command: 'crawl' };

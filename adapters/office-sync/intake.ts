@@ -69,7 +69,7 @@ export class Intake {
       (snapshot: Snapshot): Plan => ({
         key: type,
         command: null,
-        event: async () => ({ type, version: 1, data: { record: snapshot.link.held?.record ?? '' } }),
+        event: () => ({ type, version: 1, data: { record: snapshot.link.held?.record ?? '' } }),
       });
     for (const batch of batches(missed)) await this.#known(context, batch, noted('OfficeMissed'));
     for (const batch of batches(returned)) await this.#known(context, batch, noted('OfficeReturned'));
@@ -108,7 +108,7 @@ export class Intake {
       for (const { snapshot, plan } of current) {
         const result = resultOf.get(snapshot.item);
         if (result && !isDone(result)) continue;
-        const event = await plan.event(result ?? null);
+        const event = plan.event(result ?? null);
         const owner = snapshot.state?.owner ?? place.owner;
         writes.push({ item: snapshot.item, owner, head: snapshot.head, events: [event] });
       }
@@ -121,16 +121,13 @@ export class Intake {
     }
   }
 
-  #changed({ tenant, office, place, rule }: IntakeContext, snapshot: Snapshot, record: OfficeRecord): Plan {
+  #changed({ office, place, rule }: IntakeContext, snapshot: Snapshot, record: OfficeRecord): Plan {
     const held = snapshot.link.held?.fields ?? {};
     const fields = record.fields as Fields;
     return {
       key: record.hash,
       command: takeIn(office, snapshot, held, fields, rule),
-      event: async (result) => {
-        const agreed = await agreedRevision(office, this.#deps.snapshots, snapshot, tenant, result, fields);
-        return observedEvent(office, place, record, agreed);
-      },
+      event: (result) => observedEvent(office, place, record, agreedRevision(office, snapshot, result, fields)),
     };
   }
 }
@@ -140,7 +137,7 @@ function gonePlan({ rule }: IntakeContext, snapshot: Snapshot): Plan {
   return {
     key: 'gone',
     command: { do: 'remove', base: held?.itemRevision ?? null, rule },
-    event: async () => ({ type: 'OfficeGone', version: 1, data: { record: held?.record ?? '' } }),
+    event: () => ({ type: 'OfficeGone', version: 1, data: { record: held?.record ?? '' } }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Records that no item is known to have: new items, or ones whose record was not noted or believed gone. */
+
 import { emptyDelta } from '../../domain/conflict/paths.ts';
 import type { ItemCommand, PastEvent } from '../../domain/item/decide.ts';
 import type { ItemEventData } from '../../domain/item/events.ts';
@@ -8,7 +9,7 @@ import { emptyHead } from '../event-log/event-store.port.ts';
 import { SubjectErased } from '../event-log/event-store.ts';
 import { commandIdFrom } from '../ids.ts';
 import type { ItemCommands, ItemRequest } from '../items/item-commands.ts';
-import type { OfficeRecord } from '../office/port.ts';
+import type { OfficeRecord, OfficeSystem } from '../office/port.ts';
 import {
   crawling,
   type IntakeContext,
@@ -134,14 +135,14 @@ export class NewRecords {
     if (state?.removed) {
       const delta = deltaToOffice(office, snapshot, fields);
       if (isReturning) command = { do: 'reconcile', delta, contested: [], lost: emptyDelta, rule, loser: 'server' };
-    } else command = takeIn(office, snapshot, await this.#firstFields(context, snapshot), fields, rule);
-    const plan: Plan = { key: record.hash, command, event: async () => observedEvent(office, place, record, 0) };
+    } else command = takeIn(office, snapshot, firstFields(office, snapshot), fields, rule);
+    const plan: Plan = { key: record.hash, command, event: () => observedEvent(office, place, record, 0) };
     const context_ = this.#log.context(context, snapshot, plan);
     const [result] = command
       ? await this.#deps.items.execute(tenant, [requestOn(snapshot, context_, command)])
       : [undefined];
     if (result && !isDone(result)) return 0;
-    const agreed = await agreedRevision(office, this.#deps.snapshots, snapshot, tenant, result ?? null, fields);
+    const agreed = agreedRevision(office, snapshot, result ?? null, fields);
     const events = [observedEvent(office, place, record, agreed)];
     const written = await this.#log.write(context, [
       { item: snapshot.item, owner: place.owner, head: snapshot.head, events },
@@ -150,10 +151,10 @@ export class NewRecords {
     if (state?.removed && !command) await this.#log.reconsider(context, snapshot);
     return written.size;
   }
+}
 
-  /** What the office knows of an item whose record was never noted: what it began with. */
-  async #firstFields({ tenant, office }: IntakeContext, { item, kind, history }: Snapshot): Promise<Fields> {
-    const { fields } = (history[0] as PastEvent).data as ItemEventData['Added'];
-    return office.normalise(kind, await this.#deps.snapshots.inline(tenant, item, fields)) as Fields;
-  }
+/** What the office knows of an item whose record was never noted: what it began with. */
+function firstFields(office: OfficeSystem, { kind, history }: Snapshot): Fields {
+  const { fields } = (history[0] as PastEvent).data as ItemEventData['Added'];
+  return office.normalise(kind, fields) as Fields;
 }

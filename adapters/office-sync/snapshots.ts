@@ -43,16 +43,12 @@ export interface WriteMeta {
   readonly writer?: string;
 }
 
-/** Puts the content of long bodies, which lie in the blob store, back in place. */
-export type InlineBodies = (tenant: TenantId, item: ItemId, fields: Fields) => Promise<Fields>;
-
 export class Snapshots {
   readonly #store: EventStore;
-  readonly #inline: InlineBodies;
 
-  constructor(store: EventStore, inline: InlineBodies) {
+  /** @param store gives long bodies in full */
+  constructor(store: EventStore) {
     this.#store = store;
-    this.#inline = inline;
   }
 
   async load(tenant: TenantId, items: readonly { item: ItemId; kind: ItemKind }[]): Promise<Map<ItemId, Snapshot>> {
@@ -77,16 +73,12 @@ export class Snapshots {
         state,
         history,
         revision: history.at(-1)?.revision ?? -1,
-        fields: state ? await this.#inline(tenant, item, state.fields) : {},
+        fields: state?.fields ?? {},
         link,
         head: linked?.head ?? emptyHead,
       });
     }
     return found;
-  }
-
-  inline(tenant: TenantId, item: ItemId, fields: Fields): Promise<Fields> {
-    return this.#inline(tenant, item, fields);
   }
 
   /** The new ends; undefined when another writer was faster with one of them: then some may be stored and some not. */

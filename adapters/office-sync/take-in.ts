@@ -10,7 +10,7 @@ import type { AccountId, CommandId, Instant, TenantId } from '../../domain/share
 import type { ItemCommands, ItemRequest, ItemResult } from '../items/item-commands.ts';
 import { officePatch } from '../office/diff.ts';
 import type { OfficeSystem } from '../office/port.ts';
-import type { Snapshot, Snapshots } from './snapshots.ts';
+import type { Snapshot } from './snapshots.ts';
 
 export interface TakeInContext {
   readonly tenant: TenantId;
@@ -77,21 +77,19 @@ export function isDone(result: ItemResult): boolean {
  * The item's last revision at which it and the record agree: the present one, or the earlier one while the item holds
  * what the office has not got.
  */
-export async function agreedRevision(
+export function agreedRevision(
   office: OfficeSystem,
-  snapshots: Snapshots,
   snapshot: Snapshot,
-  tenant: TenantId,
   result: ItemResult | null,
   held: Fields,
-): Promise<number> {
-  const { item, kind, link } = snapshot;
+): number {
+  const { kind, link } = snapshot;
   const isRepeat = result === null || result.repeated;
   const state = isRepeat ? snapshot.state : result.state;
   const revision = isRepeat ? snapshot.revision : result.revision;
   const before = link.held?.itemRevision ?? 0;
   if (!state || state.removed) return before;
-  const fields = isRepeat ? snapshot.fields : await snapshots.inline(tenant, item, state.fields);
+  const fields = isRepeat ? snapshot.fields : state.fields;
   return hasUnsent(held, office.normalise(kind, fields) as Fields) ? before : revision;
 }
 

@@ -174,7 +174,7 @@ export class Job {
       : null;
     if (result === undefined) return again;
     const fields = record.fields as Fields;
-    const agreed = await agreedRevision(office, this.#deps.snapshots, snapshot, tenant, result, fields);
+    const agreed = agreedRevision(office, snapshot, result, fields);
     const data = heldData(office.capabilities.system, place.home, record, agreed);
     const events: LinkEvent[] = [{ type: 'OfficeObserved', version: 1, data }];
     if (snapshot.link.attempt) events.push(notDone(snapshot.link.attempt));

@@ -1,11 +1,6 @@
 /** Two items made one on request, and two again: the same events as when a phone brings what is here already. */
 import { commandIdFrom, itemIdFrom } from '../../adapters/ids.ts';
-import {
-  type ItemCommands,
-  ItemContended,
-  type ItemRequest,
-  type ItemResult,
-} from '../../adapters/items/item-commands.ts';
+import type { ItemCommands, ItemRequest, ItemResult } from '../../adapters/items/item-commands.ts';
 import { likeningFor } from '../../adapters/matching/likening.ts';
 import type { ItemCommand, PastEvent } from '../../domain/item/decide.ts';
 import { mergeAt, unmergeOf } from '../../domain/item/decide-merge.ts';
@@ -18,9 +13,8 @@ import { judge } from '../../domain/matching/judge.ts';
 import { traitsOf } from '../../domain/matching/traits.ts';
 import type { AccountId, DeviceKey, Instant, ItemId, Position, TenantId } from '../../domain/shared/ids.ts';
 import type { ItemLogReader } from '../../projections/item-log/read.ts';
-import { unavailable } from '../errors.ts';
 import type { Person } from './directory.ts';
-import type { ItemNow, PutRight, Wish } from './put-right.ts';
+import { type ItemNow, orAskAgain, type PutRight, type Wish } from './put-right.ts';
 
 export interface Merged {
   readonly kept: ItemId;
@@ -99,7 +93,7 @@ export class Merges {
       const filled = fill(one.kind, fold(history)?.fields ?? {}, claim, likening);
       return { do: 'merge', claim, filled, matchedBy: signs, other };
     };
-    await busy(
+    await orAskAgain(
       items.execute(tenant, [
         ...(before ? [] : [this.#request(one, ['merge', ...key], command, wish)]),
         this.#request(two, ['merged', ...key], { do: 'remove', base: null, rule: 'clientWins' }, wish),
@@ -132,7 +126,7 @@ export class Merges {
       ? { do: 'restore', homes: now.homes }
       : { do: 'add', kind, owner, collection, fields: merge.claim };
     // The other version first: whatever comes in between, nothing is missing.
-    const results = await busy(
+    const results = await orAskAgain(
       items.execute(tenant, [
         this.#request({ ...now, item: other }, [...key, 'other'], separate, wish),
         this.#request(now, key, { do: 'unmerge', merged: revision, other }, wish),
@@ -206,11 +200,4 @@ function clearedBy(result: ItemResult | undefined): readonly string[] {
   const events = result?.decision.kind === 'accepted' ? result.decision.events : [];
   const unmerged = events.find(({ type }) => type === 'ItemsUnmerged')?.data;
   return (unmerged as MergeEventData['ItemsUnmerged'] | undefined)?.cleared ?? [];
-}
-
-async function busy<T>(work: Promise<T>): Promise<T> {
-  return await work.catch((error: unknown) => {
-    if (error instanceof ItemContended) throw unavailable('The item keeps changing just now; ask again.');
-    throw error;
-  });
 }

@@ -118,10 +118,7 @@ export class PutRight {
     const [first] = errands;
     if (!first) return [];
     const requests = errands.map((errand) => this.#request(errand, wish));
-    const results = await this.#items.execute(first.now.tenant, requests).catch((error: unknown) => {
-      if (error instanceof ItemContended) throw unavailable('The item keeps changing just now; ask again.');
-      throw error;
-    });
+    const results = await orAskAgain(this.#items.execute(first.now.tenant, requests));
     return results.map((result, index) => outcomeOf((errands[index] as Errand).now.state, result));
   }
 
@@ -129,6 +126,16 @@ export class PutRight {
     const { item, kind, state, homes } = now;
     const commandId = commandIdFrom(['put-right', ...key]);
     return { item, kind, commandId, actor, cause, at: this.#now(), owner: state.owner, command: { ...command, homes } };
+  }
+}
+
+/** @throws an error of status 503 when an item changed faster than could be decided. */
+export async function orAskAgain<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof ItemContended) throw unavailable('The item keeps changing just now; ask again.');
+    throw error;
   }
 }
 
