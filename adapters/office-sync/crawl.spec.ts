@@ -178,6 +178,24 @@ describe('a crawl', () => {
     expect(rig.office.screenRecords(kari.email, 'note')).toMatchObject([{ fields: { subject: 'B' } }]);
   });
 
+  it('gives an item that a restored log does not know its id again, which the phone still has', async () => {
+    await begin();
+    const lost = 'restored2lost2item2aaaaaaa' as ItemId;
+    const note = await rig.addOnPhone(kari, 'note', { subject: 'Another kind' });
+    rig.office.screenCreate(kari.email, 'contact', contact('Per'), lost);
+    // Copied at the office's screens with its key, and one whose key names what is something else.
+    rig.office.screenCreate(kari.email, 'contact', contact('Copy'), lost);
+    rig.office.screenCreate(kari.email, 'contact', contact('Other'), note);
+    expect(await rig.crawl(kari)).toMatchObject({ added: 3, changed: 0, removed: 0 });
+    const shown = await rig.shown(kari.account, 'contact');
+    expect(shown.size).toBe(3);
+    expect(shown.get(lost)).toMatchObject({ givenName: 'Per' });
+    expect(shown.has(note)).toBe(false);
+    expect([...(await rig.shown(kari.account, 'note')).keys()]).toEqual([note]);
+    await rig.writeBack();
+    expect(await rig.crawl(kari)).toMatchObject({ added: 0, changed: 0, removed: 0 });
+  });
+
   it('lets a value go to and fro', async () => {
     await begin();
     const id = rig.office.screenCreate(kari.email, 'note', { subject: 'A' });

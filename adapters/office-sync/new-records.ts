@@ -3,7 +3,7 @@
 import { emptyDelta } from '../../domain/conflict/paths.ts';
 import type { ItemCommand, PastEvent } from '../../domain/item/decide.ts';
 import type { ItemEventData } from '../../domain/item/events.ts';
-import type { Fields } from '../../domain/item/fields.ts';
+import { type Fields, itemKinds } from '../../domain/item/fields.ts';
 import type { ItemId } from '../../domain/shared/ids.ts';
 import { emptyHead } from '../event-log/event-store.port.ts';
 import { SubjectErased } from '../event-log/event-store.ts';
@@ -37,6 +37,7 @@ export class NewRecords {
     const { tenant, office, place } = context;
     const claimed = records.filter((record) => itemOfExternalKey(record.externalKey));
     const foreign = records.filter((record) => !itemOfExternalKey(record.externalKey));
+    const lost = new Map<ItemId, OfficeRecord>();
     let count = 0;
     if (claimed.length > 0) {
       const loaded = await this.#deps.snapshots.load(
@@ -53,14 +54,19 @@ export class NewRecords {
         if (link.attempt || link.held?.record === record.id) continue;
         const isOurs = state && !state.removed && !link.held && state.collection === place.home;
         if (isOurs) count += await this.#adopt(context, snapshot, record);
-        else foreign.push(record);
+        else {
+          foreign.push(record);
+          if (!lost.has(snapshot.item) && (await this.#isLost(context, snapshot))) lost.set(snapshot.item, record);
+        }
       }
     }
     const requests = foreign.map((record): ItemRequest => {
       const { kind } = place.collection;
       const fields = record.fields as Fields;
+      const given = itemOfExternalKey(record.externalKey);
       return {
-        item: itemOfRecord(office.capabilities.system, place.home, record.id),
+        item:
+          given && lost.get(given) === record ? given : itemOfRecord(office.capabilities.system, place.home, record.id),
         kind,
         commandId: commandIdFrom(['office-add', place.home, record.id, record.hash]),
         actor: this.#log.actor(context),
@@ -71,6 +77,19 @@ export class NewRecords {
       };
     });
     return count + (await this.#addNew(context, foreign, requests));
+  }
+
+  /**
+   * That the log knows nothing of an item whose record we made: it was restored to before that. The item takes its id
+   * again, under which the phone that made it still holds it. An id that is or was used for anything else is not given.
+   */
+  async #isLost({ tenant }: IntakeContext, { item, head }: Snapshot): Promise<boolean> {
+    if (head.revision !== emptyHead.revision) return false;
+    for (const kind of itemKinds) {
+      const snapshot = (await this.#deps.snapshots.load(tenant, [{ item, kind }])).get(item);
+      if (snapshot && (snapshot.state || snapshot.revision >= 0)) return false;
+    }
+    return true;
   }
 
   async #addNew(

@@ -99,8 +99,8 @@ export class FakeOffice implements OfficeSystem {
   }
 
   /** A colleague makes a record in the office's own screens. */
-  screenCreate(email: string, kind: OfficeKind, fields: Fields): OfficeRecordId {
-    return this.#insert(this.#box(email, kind), kind, fields, undefined).id;
+  screenCreate(email: string, kind: OfficeKind, fields: Fields, externalKey?: string): OfficeRecordId {
+    return this.#insert(this.#box(email, kind), kind, fields, externalKey).id;
   }
 
   /** A colleague changes a record: `undefined` clears a field. Throws for a record that is not there. */
