@@ -1,7 +1,7 @@
 /** What devices held by their conversations as these stood at a position: folded from the streams themselves. */
 import type { CollectionId, DeviceKey, ItemId, TenantId } from '../../domain/shared/ids.ts';
-import { parseSyncStream, syncStream } from '../../domain/shared/streams.ts';
-import { applyHeld, type ConversationState, evolve, type Held } from '../../domain/sync/state.ts';
+import { syncStream } from '../../domain/shared/streams.ts';
+import { type ConversationState, foldConversation, type Held } from '../../domain/sync/state.ts';
 import type { ConversationRow, SyncView } from '../../projections/sync/read.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
 
@@ -25,17 +25,9 @@ export class PastConversations implements SyncView {
   /** Undefined for a folder that the device had not begun to sync. */
   async of(tenant: TenantId, device: DeviceKey, collection: CollectionId): Promise<PastConversation | undefined> {
     const { events } = await this.#store.load(tenant, syncStream(device, collection));
-    const held = new Map<ItemId, Held>();
-    let state: ConversationState | null = null;
-    let revision = -1;
-    for (const event of events) {
-      if (event.type === 'Forgotten' || !parseSyncStream(event.stream)) continue;
-      const evolved = evolve(state, event.type, event.data);
-      state = evolved.state;
-      revision = event.revision;
-      applyHeld(held, evolved.held);
-    }
-    return state ? { state, revision, held } : undefined;
+    const known = events.filter(({ type }) => type !== 'Forgotten');
+    const { state, held } = foldConversation(known);
+    return state ? { state, revision: known.at(-1)?.revision ?? -1, held } : undefined;
   }
 
   async conversation(

@@ -10,7 +10,7 @@ import {
   type SyncEventData,
   syncEvents,
 } from './events.ts';
-import { anyConfig, applyHeld, type ConversationState, evolve, type Held } from './state.ts';
+import { anyConfig, type ConversationState, evolve, foldConversation, type Held } from './state.ts';
 
 type Event = { [T in keyof SyncEventData]: { type: T; data: SyncEventData[T] } }[keyof SyncEventData];
 
@@ -27,14 +27,8 @@ const add = (item: string, version = 1): Holding => [item as ItemId, 'add', vers
 const drop = (item: string, op: 'delete' | 'softDelete' = 'delete'): Holding => [item as ItemId, op, 0, ''];
 const stale = (item: string): Holding => [item as ItemId, 'stale', 0, ''];
 
-function fold(...events: readonly Event[]): { state: ConversationState; held: Map<ItemId, Held> } {
-  let state: ConversationState | null = null;
-  const held = new Map<ItemId, Held>();
-  for (const { type, data } of events) {
-    const evolved = evolve(state, type, data);
-    state = evolved.state;
-    applyHeld(held, evolved.held);
-  }
+function fold(...events: readonly Event[]) {
+  const { state, held } = foldConversation(events);
   return { state: state as ConversationState, held };
 }
 const names = (held: ReadonlyMap<ItemId, unknown>) => [...held.keys()].sort();

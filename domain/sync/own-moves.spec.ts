@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ItemId, Position } from '../shared/ids.ts';
 import { heldAt, standpoint } from './decide.ts';
 import type { Holding, SyncEventData } from './events.ts';
-import { applyHeld, type ConversationState, evolve, type Held } from './state.ts';
+import { type ConversationState, foldConversation } from './state.ts';
 
 type Event = { [T in keyof SyncEventData]: { type: T; data: SyncEventData[T] } }[keyof SyncEventData];
 
@@ -18,14 +18,8 @@ const moved = (at: number, taken: string[], ...put: string[]): Event => ({
   data: { at, taken: taken.map(item), put: put.map((name) => [item(name), 1, `hash of ${name}`] as const) },
 });
 
-function fold(...events: Event[]): { state: ConversationState; held: Map<ItemId, Held> } {
-  let state: ConversationState | null = null;
-  const held = new Map<ItemId, Held>();
-  for (const { type, data } of events) {
-    const evolved = evolve(state, type, data);
-    state = evolved.state;
-    applyHeld(held, evolved.held);
-  }
+function fold(...events: Event[]) {
+  const { state, held } = foldConversation(events);
   return { state: state as ConversationState, held };
 }
 

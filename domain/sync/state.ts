@@ -192,3 +192,18 @@ export function applyHeld(map: Map<ItemId, Held>, change: HeldChange): void {
   for (const item of change.remove) map.delete(item);
   for (const [item, held] of change.set) map.set(item, held);
 }
+
+/** A conversation by the events of its stream, with all that the device acknowledged; null before the first event. */
+export function foldConversation(events: Iterable<{ readonly type: string; readonly data: unknown }>): {
+  readonly state: ConversationState | null;
+  readonly held: Map<ItemId, Held>;
+} {
+  let state: ConversationState | null = null;
+  const held = new Map<ItemId, Held>();
+  for (const { type, data } of events) {
+    const evolved = evolve(state, type, data);
+    state = evolved.state;
+    applyHeld(held, evolved.held);
+  }
+  return { state, held };
+}

@@ -13,18 +13,10 @@ import {
 } from '../../../domain/hierarchy/state.ts';
 import { restorationStream, restorationSubject } from '../../../domain/restoration/events.ts';
 import type { DomainEvent, EventMeta } from '../../../domain/shared/event.ts';
-import type {
-  CommandId,
-  Instant,
-  ItemId,
-  Position,
-  StreamName,
-  SubjectId,
-  TenantId,
-} from '../../../domain/shared/ids.ts';
+import type { CommandId, Instant, Position, StreamName, SubjectId, TenantId } from '../../../domain/shared/ids.ts';
 import { parseSyncStream } from '../../../domain/shared/streams.ts';
 import { perhapsHeld, resetEvents, restoredEpoch } from '../../../domain/sync/resets.ts';
-import { applyHeld, type ConversationState, evolve, type Held } from '../../../domain/sync/state.ts';
+import { foldConversation } from '../../../domain/sync/state.ts';
 import type { EventStore, RecordedEvent } from '../../event-log/event-store.port.ts';
 import { SubjectErased } from '../../event-log/event-store.ts';
 import type { EventLog } from '../../event-log/port.ts';
@@ -122,13 +114,7 @@ async function append(
 }
 
 function conversationRaised(events: readonly RecordedEvent[], epoch: number): readonly DomainEvent[] {
-  let state: ConversationState | null = null;
-  const held = new Map<ItemId, Held>();
-  for (const { type, data } of events) {
-    const evolved = evolve(state, type, data);
-    state = evolved.state;
-    applyHeld(held, evolved.held);
-  }
+  const { state, held } = foldConversation(events);
   if (!state) return [];
   const { supported, options } = state;
   const raised = Math.max(epoch, state.epoch + 1);
