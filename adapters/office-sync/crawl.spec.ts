@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ItemId } from '../../domain/shared/ids.ts';
+import { itemSubject } from '../../domain/shared/streams.ts';
 import { type FreshDatabase, freshDatabase } from '../../test/postgres.ts';
 import type { FakeOfficeCall, FakeOfficeFault } from '../office/memory.ts';
 import { createRig, emptyTables, type Rig, type RigPerson, tenant } from './rig.ts';
@@ -194,6 +195,25 @@ describe('a crawl', () => {
     expect([...(await rig.shown(kari.account, 'note')).keys()]).toEqual([note]);
     await rig.writeBack();
     expect(await rig.crawl(kari)).toMatchObject({ added: 0, changed: 0, removed: 0 });
+  });
+
+  it('does not bring back what was erased, whoever made it, while the office keeps the record', async () => {
+    await begin();
+    rig.office.screenCreate(kari.email, 'contact', contact('Ola'));
+    await rig.addOnPhone(kari, 'contact', contact('Per'));
+    await rig.writeBack();
+    await rig.crawl(kari);
+    const items = [...(await rig.shown(kari.account, 'contact')).keys()];
+    expect(items).toHaveLength(2);
+    for (const item of items) {
+      await rig.removeOnPhone(kari, 'contact', item);
+      await rig.keys.destroy(tenant, itemSubject(item));
+      await database.pool.query('delete from office_baseline where item = $1', [item]);
+      await database.pool.query('delete from writeback_intent where item = $1', [item]);
+    }
+    expect(rig.office.screenRecords(kari.email, 'contact')).toHaveLength(2);
+    expect(await rig.crawl(kari)).toMatchObject({ added: 0 });
+    expect((await rig.shown(kari.account, 'contact')).size).toBe(0);
   });
 
   it('lets a value go to and fro', async () => {

@@ -5,6 +5,7 @@ import type { ItemCommand, PastEvent } from '../../domain/item/decide.ts';
 import type { ItemEventData } from '../../domain/item/events.ts';
 import { type Fields, itemKinds } from '../../domain/item/fields.ts';
 import type { ItemId } from '../../domain/shared/ids.ts';
+import { noLink } from '../../domain/writeback/link.ts';
 import { emptyHead } from '../event-log/event-store.port.ts';
 import { SubjectErased } from '../event-log/event-store.ts';
 import { commandIdFrom } from '../ids.ts';
@@ -22,6 +23,12 @@ import { lockKey } from './item-locks.ts';
 import { itemOfExternalKey, itemOfRecord } from './places.ts';
 import type { LinkWrite, Snapshot } from './snapshots.ts';
 import { agreedRevision, deltaToOffice, isDone, requestOn, takeIn } from './take-in.ts';
+
+const erasedWarning = 'the office still holds a record of an erased item';
+
+/** It had a record, and nothing of that can be read any more. What the office keeps of it must not come back. */
+const isErased = ({ state, link, head }: Snapshot): boolean =>
+  !state && link === noLink && head.revision !== emptyHead.revision;
 
 export class NewRecords {
   readonly #deps: IntakeDeps;
@@ -52,6 +59,10 @@ export class NewRecords {
         const { state, link } = snapshot;
         // Written by us a moment ago, or the write-back is about to find it.
         if (link.attempt || link.held?.record === record.id) continue;
+        if (isErased(snapshot)) {
+          this.#deps.log.warn({ item: snapshot.item }, erasedWarning);
+          continue;
+        }
         const isOurs = state && !state.removed && !link.held && state.collection === place.home;
         if (isOurs) count += await this.#adopt(context, snapshot, record);
         else {
@@ -105,7 +116,7 @@ export class NewRecords {
     } catch (error) {
       if (!(error instanceof SubjectErased)) throw error;
       if (requests.length === 1) {
-        this.#deps.log.warn({ item: requests[0]?.item }, 'the office still holds a record of an erased item');
+        this.#deps.log.warn({ item: requests[0]?.item }, erasedWarning);
         return 0;
       }
       let count = 0;

@@ -134,7 +134,7 @@ export async function createRig(
   };
 
   return {
-    ...{ db, clock, store, log, office, runner, view, failures, folders, settled },
+    ...{ db, clock, keys, store, log, office, runner, view, failures, folders, settled },
     get sync() {
       return sync;
     },
