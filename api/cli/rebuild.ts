@@ -1,30 +1,20 @@
 /** `npm run rebuild -- <projection>… | --all`: read models made anew from the log, compared, and put in place. */
 import { type Kysely, sql } from 'kysely';
-import { systemClock } from '../../adapters/clock.ts';
-import { keyRing } from '../../adapters/crypto/key-ring.ts';
-import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
-import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
-import { createEventStore } from '../../adapters/event-log/event-store.ts';
-import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
-import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { createKysely } from '../../adapters/postgres/kysely.ts';
 import type { AnyDatabase, Projection } from '../../projections/runner/projection.ts';
 import { RebuildRefused, type RebuildReport, rebuild } from '../../projections/runner/rebuild.ts';
-import { allEvents, allProjections } from '../catalogue.ts';
+import { allProjections } from '../catalogue.ts';
 import { ConfigError } from '../config.ts';
-import { mustBeMaster } from '../master-key.ts';
 import { comparison, needsStoppedServer } from '../services/read-models.ts';
 import {
   type CliEnvironment,
-  dataDirOf,
   environmentHelp,
-  mustExist,
   NotNow,
-  neededMasterKey,
   type Print,
   parseOptions,
   runAsProcess,
 } from './command-line.ts';
+import { openStore } from './open-store.ts';
 
 const help = [
   'Usage: npm run rebuild -- <projection>… | --all [--dry-run]',
@@ -53,25 +43,14 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
     for (const line of help) print(line);
     return 0;
   }
-  await mustExist(env);
-  const given = await neededMasterKey(env);
-  const master = masterKeyFromBase64(given);
-  const database = await connectDatabase({
-    databaseUrl: env.DATABASE_URL,
-    dataDir: dataDirOf(env),
-    applicationName: 'mobilesync rebuild',
-    isShared: true,
-    max: 6,
-    log: print,
-  });
-  const { pool } = database;
-  const log = postgresEventLog({ pool });
-  try {
-    mustBeMaster(await isMasterOf(pool, master), env.MASTER_KEY?.trim() || undefined, dataDirOf(env));
-    const db = createKysely<AnyDatabase>(pool);
+  const opened = await openStore(env, {
+    ...{ applicationName: 'mobilesync rebuild', max: 6, log: print },
     // All items of a tenant come round again and again: a cache they do not fit in would be none.
-    const keys = keyRing({ table: postgresKeyTable({ pool }), master, maxCached: 200_000 });
-    const store = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
+    keysCachedMax: 200_000,
+  });
+  const { pool, keys, stored: store } = opened;
+  try {
+    const db = createKysely<AnyDatabase>(pool);
     const chosen = choose(allProjections(keys), positionals, values.all === true);
     const isDryRun = values['dry-run'] === true;
     let differing = 0;
@@ -92,8 +71,7 @@ export async function runRebuild(env: CliEnvironment, args: readonly string[], p
     }
     return isDryRun && differing > 0 ? 1 : 0;
   } finally {
-    await log.close();
-    await database.close();
+    await opened.close();
   }
 }
 

@@ -2,14 +2,7 @@
 
 import { NEVER } from 'rxjs';
 import { PostgresBlobStore } from '../../adapters/blobs/postgres.ts';
-import { systemClock } from '../../adapters/clock.ts';
-import { keyRing } from '../../adapters/crypto/key-ring.ts';
-import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
-import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
-import { createEventStore } from '../../adapters/event-log/event-store.ts';
-import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { postgresExchanges } from '../../adapters/exchange-record/postgres/store.ts';
-import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { createKysely } from '../../adapters/postgres/kysely.ts';
 import { Replays, type Since } from '../../adapters/replay/replays.ts';
 import { AccountsReader } from '../../projections/accounts/read.ts';
@@ -19,14 +12,14 @@ import { PastRowsReader } from '../../projections/item-view/past.ts';
 import { ItemViewReader } from '../../projections/item-view/read.ts';
 import type { AnyDatabase } from '../../projections/runner/projection.ts';
 import { SyncViewReader } from '../../projections/sync/read.ts';
-import { allEvents } from '../catalogue.ts';
 import { ConfigError, readConfig } from '../config.ts';
-import { derivedSecret, mustBeMaster } from '../master-key.ts';
+import { derivedSecret } from '../master-key.ts';
 import { createSandbox } from '../sandbox.ts';
 import { Directory } from '../services/directory.ts';
 import { Names } from '../services/names.ts';
 import { type ReplayLine, ReplayService } from '../services/replays.ts';
-import { type CliEnvironment, dataDirOf, mustExist, neededMasterKey, type Print } from './command-line.ts';
+import type { CliEnvironment, Print } from './command-line.ts';
+import { openStore } from './open-store.ts';
 
 /** What is run: one person's exchanges when told, of a span of time. */
 export interface ShadowOptions {
@@ -37,28 +30,18 @@ export interface ShadowOptions {
 
 /** Also beside a running server. @throws ConfigError */
 export async function* shadow(env: CliEnvironment, options: ShadowOptions, remark: Print): AsyncIterable<ReplayLine> {
-  await mustExist(env);
-  const given = await neededMasterKey(env);
-  const master = masterKeyFromBase64(given);
-  const database = await connectDatabase({
-    databaseUrl: env.DATABASE_URL,
-    dataDir: dataDirOf(env),
-    applicationName: 'mobilesync shadow',
-    isShared: true,
-    isReadOnly: true,
-    max: 4,
-    log: remark,
-  });
-  const { pool } = database;
-  const log = postgresEventLog({ pool });
+  const opened = await openStore(env, { applicationName: 'mobilesync shadow', max: 4, isReadOnly: true, log: remark });
+  const { pool, keys, stored } = opened;
   try {
-    mustBeMaster(await isMasterOf(pool, master), env.MASTER_KEY?.trim() || undefined, dataDirOf(env));
-    const keys = keyRing({ table: postgresKeyTable({ pool }), master });
-    const stored = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
     const db = createKysely<AnyDatabase>(pool);
     const directory = new Directory({ store: stored, reader: new AccountsReader(db), projected: NEVER });
     const sources = {
-      ...{ stored, keys, blobs: new PostgresBlobStore(pool), syncKeySecret: derivedSecret(given, 'sync keys') },
+      ...{
+        stored,
+        keys,
+        blobs: new PostgresBlobStore(pool),
+        syncKeySecret: derivedSecret(opened.masterKey, 'sync keys'),
+      },
       ...{ itemView: new ItemViewReader(db), syncView: new SyncViewReader(db), rows: new PastRowsReader(db) },
       devices: new DevicesReader(db),
       itemLog: new ItemLogReader(db),
@@ -69,8 +52,7 @@ export async function* shadow(env: CliEnvironment, options: ShadowOptions, remar
     yield* new ReplayService(replays, new Names(directory)).everything(await sinceOf(directory, options));
     directory.close();
   } finally {
-    await log.close();
-    await database.close();
+    await opened.close();
   }
 }
 
