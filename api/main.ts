@@ -135,7 +135,8 @@ async function startAll(
   const exchanges = postgresExchanges({ pool, keys });
   const recorder = new ExchangeRecorder({
     ...{ store: exchanges, keys, clock: systemClock, appVersion: program.version, mappingVersion },
-    position: (tenant) => runner.position(tenant),
+    // What a command reads of streams is ahead of the rows: that its device was paired a moment ago.
+    position: (tenant) => runner.heardOf(tenant),
     keptDays: config.exchangeDays,
     bodiesKeptDays: config.exchangeBodyDays,
     onTrouble: (error, lost) => logger.error({ err: error, lost }, 'exchanges were not recorded'),

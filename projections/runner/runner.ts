@@ -96,6 +96,12 @@ export class ProjectionRunner {
     return this.#loop(tenant).position;
   }
 
+  /** The last position heard of, whether or not the rows hold it by now. */
+  heardOf(tenant: TenantId): Position {
+    const { position, committed } = this.#loop(tenant);
+    return Math.max(position, committed) as Position;
+  }
+
   /** True once the rows hold everything up to the position; false when that took longer than the limit. */
   waitFor(tenant: TenantId, position: Position, timeoutMs: number): Promise<boolean> {
     const loop = this.#loop(tenant);
