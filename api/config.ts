@@ -230,6 +230,9 @@ const variables: readonly Variable[] = [
   variable('LOG_LEVEL', 'info', logLevels.join(', '), `be one of ${logLevels.join(', ')}`, z.enum(logLevels)),
 ];
 
+/** Variables whose values must not be seen. */
+export const secretNames: readonly string[] = variables.filter(({ isSecret }) => isSecret).map(({ name }) => name);
+
 /** @throws ConfigError for the first value that is missing or wrong. An empty value is an unset one. */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const value = (name: string): string | undefined => {
@@ -293,7 +296,7 @@ export function helpText(): string {
   const lines = rows.map(
     ([name, shown, meaning]) => `  ${name.padEnd(width(0))}  ${shown.padEnd(width(1))}  ${meaning}`,
   );
-  return ['Usage: npm start', '', 'Environment variables, their defaults and their meaning:', '', ...lines, ''].join(
-    '\n',
-  );
+  const files = `In place of a secret, a file that holds it: ${secretNames.map((name) => `${name}_FILE`).join(', ')}.`;
+  const title = 'Environment variables, their defaults and their meaning:';
+  return ['Usage: npm start', '', title, '', ...lines, '', files, ''].join('\n');
 }

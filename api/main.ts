@@ -30,6 +30,7 @@ import { closeApp, listen, readTls } from './listen.ts';
 import { derivedSecret } from './master-key.ts';
 import { countExchanges } from './metrics.ts';
 import { startOffice } from './office.ts';
+import { withSecretFiles } from './secret-files.ts';
 import { Accounts } from './services/accounts.ts';
 import { demoPeople, ensureDemoPeople } from './services/demo.ts';
 import { Devices } from './services/devices.ts';
@@ -246,7 +247,7 @@ async function main(): Promise<void> {
     console.log(helpText());
     return;
   }
-  const config = readConfig(process.env);
+  const config = readConfig(withSecretFiles(process.env));
   const logger = createLogger(config.logLevel);
   let running: Promise<Running> | undefined;
   let isStopping = false;

@@ -71,5 +71,4 @@ export async function runBackup(
   }
 }
 
-if (import.meta.main)
-  await runAsProcess(() => runBackup(process.env, process.argv.slice(2), console.log, console.error));
+if (import.meta.main) await runAsProcess((env) => runBackup(env, process.argv.slice(2), console.log, console.error));

@@ -6,6 +6,7 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { DataDirInUse, hasEmbeddedPostgres } from '../../adapters/postgres/embedded.ts';
 import { ConfigError } from '../config.ts';
 import { masterKeyFile } from '../master-key.ts';
+import { withSecretFiles } from '../secret-files.ts';
 
 export interface CliEnvironment {
   readonly DATABASE_URL?: string;
@@ -19,7 +20,7 @@ export type Print = (line: string) => void;
 
 export const environmentHelp = [
   'Environment, as for npm start:',
-  '  DATABASE_URL  a PostgreSQL to use instead of the embedded one',
+  '  DATABASE_URL  a PostgreSQL to use instead of the embedded one; DATABASE_URL_FILE: a file that holds it',
   '  DATA_DIR      everything the embedded default keeps; .data',
 ];
 
@@ -74,15 +75,18 @@ export class NotNow extends Error {
   override readonly name = 'NotNow';
 }
 
-/** Runs a command as a process: exit code 2 for what the operator can mend in the call, 1 for the rest. */
-export async function runAsProcess(command: () => Promise<number>): Promise<void> {
+/**
+ * Runs a command as a process, with the secrets that files hold in its environment: exit code 2 for what the operator
+ * can mend in the call, 1 for the rest.
+ */
+export async function runAsProcess(command: (env: NodeJS.ProcessEnv) => Promise<number>): Promise<void> {
   // Whoever reads has seen enough, as `head` has.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit();
   });
   try {
-    process.exitCode = await command();
+    process.exitCode = await command(withSecretFiles(process.env));
   } catch (error) {
     process.exitCode = error instanceof ConfigError ? 2 : 1;
     process.stderr.write(`${sentenceOf(error)}\n`);

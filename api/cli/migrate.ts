@@ -46,4 +46,4 @@ export async function runMigrate(env: CliEnvironment, print: Print, args: readon
   }
 }
 
-if (import.meta.main) await runAsProcess(() => runMigrate(process.env, console.log, process.argv.slice(2)));
+if (import.meta.main) await runAsProcess((env) => runMigrate(env, console.log, process.argv.slice(2)));

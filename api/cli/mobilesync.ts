@@ -9,7 +9,7 @@ import { commands } from './commands/index.ts';
 const environment = [
   'Environment:',
   '  MOBILESYNC_URL  the running server; http://127.0.0.1:8080',
-  '  ADMIN_TOKEN     its token; else the one kept in DATA_DIR',
+  '  ADMIN_TOKEN     its token, or ADMIN_TOKEN_FILE; else the one kept in DATA_DIR',
   '  MOBILESYNC_NAME who acts, for the history; your user name',
   '  DATA_DIR        as for npm start; .data',
   '  DATABASE_URL    as for npm start, for the commands that work on the database itself',
@@ -86,5 +86,5 @@ function helpOf({ name, usage, summary, details }: CliCommand): string[] {
 }
 
 if (import.meta.main) {
-  await runAsProcess(() => runMobileSync(process.env, process.argv.slice(2), console.log, console.error));
+  await runAsProcess((env) => runMobileSync(env, process.argv.slice(2), console.log, console.error));
 }

@@ -107,4 +107,4 @@ async function mustBeStopped(db: Kysely<AnyDatabase>, name: string): Promise<voi
   if (rows.length > 0) throw new NotNow(`${name} can be rebuilt only while the server is stopped.`);
 }
 
-if (import.meta.main) await runAsProcess(() => runRebuild(process.env, process.argv.slice(2), console.log));
+if (import.meta.main) await runAsProcess((env) => runRebuild(env, process.argv.slice(2), console.log));

@@ -236,5 +236,4 @@ async function mustHold(
     throw new ConfigError(`The log of it does not hold (${findings} findings): nothing was restored.`);
 }
 
-if (import.meta.main)
-  await runAsProcess(() => runRestore(process.env, process.argv.slice(2), console.log, console.error));
+if (import.meta.main) await runAsProcess((env) => runRestore(env, process.argv.slice(2), console.log, console.error));

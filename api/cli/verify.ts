@@ -94,4 +94,4 @@ function count(findings: number): string {
   return findings === 1 ? '1 finding' : `${findings} findings`;
 }
 
-if (import.meta.main) await runAsProcess(() => runVerify(process.env, process.argv.slice(2), console.log));
+if (import.meta.main) await runAsProcess((env) => runVerify(env, process.argv.slice(2), console.log));
