@@ -76,6 +76,8 @@ const concrete = [
   'adapters/blobs/memory.ts',
   'adapters/blobs/postgres.ts',
   'adapters/clock.ts',
+  'adapters/cluster/memory.ts',
+  'adapters/cluster/postgres/',
   'adapters/crypto/memory.ts',
   'adapters/crypto/postgres/',
   'adapters/event-log/eventstoredb',
