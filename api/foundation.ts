@@ -18,10 +18,12 @@ import { Anchors } from '../adapters/event-log/anchors/anchors.ts';
 import { anchorFiles } from '../adapters/event-log/anchors/files.ts';
 import type { AnchorPlace } from '../adapters/event-log/anchors/port.ts';
 import { anchorTable } from '../adapters/event-log/anchors/table.ts';
+import { type LogCensus, walkedCensus } from '../adapters/event-log/census.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import { createEventStore } from '../adapters/event-log/event-store.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import type { EventLog } from '../adapters/event-log/port.ts';
+import { postgresCensus } from '../adapters/event-log/postgres/census.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
 import { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
@@ -50,6 +52,7 @@ export interface Foundation {
   readonly keys: KeyRing;
   readonly projections: readonly Projection[];
   readonly log: EventLog;
+  readonly census: LogCensus;
   readonly blobs: BlobStore;
   readonly bodies: ItemBodies;
   /** Events as they are stored, long bodies named; `store` puts these in place. */
@@ -94,6 +97,7 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
 
   const log = isInMemory ? memoryEventLog() : postgresEventLog({ pool });
   teardown.add('the event log', () => log.close());
+  const census = config.eventLog === 'postgres' ? postgresCensus(pool) : walkedCensus(log);
   const seal = new AnchorSeal(derivedSecret(masterKeyText, 'anchors'));
   const places = isInMemory ? [] : [anchorTable(pool), anchorFiles(config.anchorDir)];
   const anchors = new Anchors({
@@ -122,7 +126,7 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
   });
   teardown.add('the projections', () => runner.stop());
   return {
-    ...{ isInMemory, masterKeyText, pool, db, keys, projections, log, blobs, bodies, stored, store, runner },
+    ...{ isInMemory, masterKeyText, pool, db, keys, projections, log, census, blobs, bodies, stored, store, runner },
     ...(isInMemory ? {} : { anchoring: { anchors, places, seal } }),
   };
 }

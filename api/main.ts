@@ -68,7 +68,7 @@ async function startAll(
 ): Promise<Running> {
   const tls = await readTls(config);
   const foundation = await layFoundation(config, logger, teardown);
-  const { pool, db, log, stored, store, blobs, bodies, keys, runner, anchoring } = foundation;
+  const { pool, db, log, census, stored, store, blobs, bodies, keys, runner, anchoring } = foundation;
   const derived = (purpose: string) => derivedSecret(foundation.masterKeyText, purpose);
   const token = config.adminToken
     ? { value: config.adminToken, isNew: false }
@@ -171,7 +171,7 @@ async function startAll(
     },
   });
   const support = buildSupport({
-    ...{ pool, db, log, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
+    ...{ pool, db, log, census, store, keys, bodies, runner, engine, accounts, devices, directory, settled, logger },
     ...{ syncKeySecret, massDeletes: config.massDeletes },
     ...{ stored, blobs, backupDir: config.backupDir, exchanges, recorder, guard, now: systemClock.instant },
     ...(anchoring ? { anchoring } : {}),

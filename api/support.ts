@@ -9,13 +9,13 @@ import { forgetInBackups } from '../adapters/backup/ledger.ts';
 import type { BlobStore } from '../adapters/blobs/port.ts';
 import type { KeyRing } from '../adapters/crypto.port.ts';
 import { Erasure } from '../adapters/erasure/erasure.ts';
-import { Traces } from '../adapters/erasure/traces.ts';
+import { Traces } from '../adapters/erasure/postgres/traces.ts';
 import type { AnchorSeal } from '../adapters/event-log/anchors/anchor.ts';
 import type { Anchors } from '../adapters/event-log/anchors/anchors.ts';
 import type { AnchorPlace } from '../adapters/event-log/anchors/port.ts';
+import type { LogCensus } from '../adapters/event-log/census.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import type { EventLog } from '../adapters/event-log/port.ts';
-import { streamEnds } from '../adapters/event-log/postgres/stream-ends.ts';
 import type { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
 import type { ExchangeStore } from '../adapters/exchange-record/store.port.ts';
 import { type ExportedPerson, type ExportLine, exportPerson } from '../adapters/export/person-export.ts';
@@ -69,6 +69,7 @@ export interface SupportOptions {
   readonly pool: Pool;
   readonly db: Kysely<AnyDatabase>;
   readonly log: EventLog;
+  readonly census: LogCensus;
   readonly store: EventStore;
   readonly keys: KeyRing;
   readonly bodies: ItemBodies;
@@ -125,7 +126,7 @@ export interface Support {
 }
 
 export function buildSupport(options: SupportOptions): Support {
-  const { pool, db, log, store, keys, engine, directory, settled, now, anchoring } = options;
+  const { pool, db, log, census, store, keys, engine, directory, settled, now, anchoring } = options;
   const itemLog = new ItemLogReader(db);
   const putRight = new PutRight({ store, items: engine.items, folders: engine.deps.folders.of, now });
   const states = new PastStates({
@@ -168,17 +169,20 @@ export function buildSupport(options: SupportOptions): Support {
     }),
     ...(anchoring
       ? {
-          proof: new LogProof({ log, keys, ...anchoring, streamEnds: (tenant) => streamEnds(pool, tenant) }),
+          proof: new LogProof({ log, keys, ...anchoring, census }),
           erasures: buildErasures(options, itemLog),
           personExport: (person) =>
-            exportPerson({ store, itemLog, traces: new Traces(pool), exchanges: options.exchanges, now }, person),
+            exportPerson(
+              { store, itemLog, traces: new Traces(pool), census, exchanges: options.exchanges, now },
+              person,
+            ),
         }
       : {}),
   };
 }
 
 function buildErasures(options: SupportOptions, itemLog: ItemLogReader): Erasures {
-  const { pool, stored, keys, blobs, engine, directory, recorder, now } = options;
+  const { pool, census, stored, keys, blobs, engine, directory, recorder, now } = options;
   const settled = async (tenant: TenantId) => {
     await options.settled(tenant);
     await recorder.flush();
@@ -186,6 +190,7 @@ function buildErasures(options: SupportOptions, itemLog: ItemLogReader): Erasure
   const erasure = new Erasure({
     ...{ store: stored, keys, blobs, items: engine.items, folders: engine.deps.folders, settled, now },
     traces: new Traces(pool),
+    census,
     endAccount: accountEnder({ store: stored, directory, settled, now }),
     forgetElsewhere: (gone) => forgetInBackups(options.backupDir, gone),
     commandId: commandIdFrom,

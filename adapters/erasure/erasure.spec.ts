@@ -15,12 +15,13 @@ import type { KeyRing } from '../crypto.port.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
 import { emptyHead } from '../event-log/event-store.port.ts';
 import { createEventStore } from '../event-log/event-store.ts';
+import { postgresCensus } from '../event-log/postgres/census.ts';
 import { postgresEventLog } from '../event-log/postgres/log.ts';
 import { commandIdFrom } from '../ids.ts';
 import { ItemBodies } from '../items/bodies.ts';
 import { ItemCommands } from '../items/item-commands.ts';
 import { Erasure, type ErasureOptions } from './erasure.ts';
-import { Traces } from './traces.ts';
+import { Traces } from './postgres/traces.ts';
 
 const now = () => new Date().toISOString() as Instant;
 const tenant = 'demo.example' as TenantId;
@@ -44,6 +45,7 @@ beforeAll(async () => {
     items: new ItemCommands(store),
     folders: { of: () => new Map(), run: async () => ({ kind: 'done', tree: new Map() }) },
     traces: new Traces(pool),
+    census: postgresCensus(pool),
     endAccount: async () => {},
     forgetElsewhere: async () => {},
     settled: async () => {},

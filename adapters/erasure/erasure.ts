@@ -24,11 +24,12 @@ import { evolveLink, noLink } from '../../domain/writeback/link.ts';
 import type { Folders } from '../activesync/deps.ts';
 import type { BlobHash, BlobStore } from '../blobs/port.ts';
 import type { KeyRing } from '../crypto.port.ts';
+import type { LogCensus } from '../event-log/census.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
 import { foldPage } from '../event-log/run-command.ts';
 import { namedInEvent } from '../items/bodies.ts';
 import { type ItemCommands, pastEvents } from '../items/item-commands.ts';
-import type { Traces } from './traces.ts';
+import type { Traces } from './postgres/traces.ts';
 
 export interface ErasureOptions {
   /** As events are stored: long bodies are named, not put in place. */
@@ -38,6 +39,7 @@ export interface ErasureOptions {
   readonly items: ItemCommands;
   readonly folders: Folders;
   readonly traces: Traces;
+  readonly census: Pick<LogCensus, 'sealedBy'>;
   /** Ends the account: nobody signs in any more. */
   readonly endAccount: (tenant: TenantId, account: AccountId, actor: Actor, cause: Cause) => Promise<void>;
   /** What lies elsewhere and must go too: keys in backups. */
@@ -105,13 +107,13 @@ export class Erasure {
   /** What would go, without touching it. */
   async sizeOf(tenant: TenantId, subject: SubjectId): Promise<{ items: number; events: number }> {
     const subjects = await this.#options.traces.subjectsBelow(tenant, subject);
-    const streams = await this.#options.traces.sealedBy(tenant, subjects);
+    const streams = await this.#options.census.sealedBy(tenant, subjects);
     return { items: itemsIn(subjects).length, events: sum(streams) };
   }
 
   /** `force` goes on without the office's word. */
   async item(tenant: TenantId, item: ItemId, why: Why, force: boolean): Promise<ErasureOutcome> {
-    const { store, traces } = this.#options;
+    const { store, census } = this.#options;
     const kind = await this.#kindOf(tenant, item);
     if (!kind) return { kind: 'unknown' };
     const { events } = await store.load(tenant, itemStream(kind, item));
@@ -120,7 +122,7 @@ export class Erasure {
     if (!state.removed) await this.#remove(tenant, item, kind, state.owner, why);
     const office = await this.#officeSays(tenant, item, force ? 0 : (this.#options.officeWithinMs ?? 15_000));
     if (office !== 'gone' && !force) return { kind: 'officeNotConfirmed', reason: office };
-    const sealed = await traces.sealedBy(tenant, [itemSubject(item)]);
+    const sealed = await census.sealedBy(tenant, [itemSubject(item)]);
     const erased: Erased = {
       ...{ subject: 'item', item, kind, collection: state.collection, owner: state.owner },
       events: sum(sealed),
@@ -130,7 +132,7 @@ export class Erasure {
   }
 
   async person(tenant: TenantId, account: AccountId, why: Why): Promise<ErasureOutcome> {
-    const { store, traces, folders } = this.#options;
+    const { store, traces, census, folders } = this.#options;
     const { events } = await store.load(tenant, accountStream(account));
     if (events.length === 0) return { kind: 'unknown' };
     if (events.every(({ type }) => type === 'Forgotten')) return { kind: 'already' };
@@ -140,7 +142,7 @@ export class Erasure {
       await folders.run(share.tenant, share.account, command, this.#meta(why, [share.collection]));
     }
     const subjects = await traces.subjectsBelow(tenant, accountSubject(account));
-    const sealed = await traces.sealedBy(tenant, subjects);
+    const sealed = await census.sealedBy(tenant, subjects);
     const erased: Erased = { subject: 'person', account, items: itemsIn(subjects).length, events: sum(sealed) };
     return { kind: 'done', report: await this.#erase(tenant, erased, why, sealed) };
   }
@@ -160,7 +162,7 @@ export class Erasure {
         if (isLiving) completed++;
         if (!isLiving && ageMs >= recentMs) continue;
         const subjects = await this.#options.traces.subjectsBelow(tenant, subjectOf(erased));
-        const sealed = isLiving ? await this.#options.traces.sealedBy(tenant, subjects) : new Map();
+        const sealed = isLiving ? await this.#options.census.sealedBy(tenant, subjects) : new Map();
         await this.#finish(tenant, erased, meta, [...sealed.keys()]);
       }
     }

@@ -7,8 +7,8 @@ import { newTenant } from './contract.ts';
 import { emptyHead } from './event-store.port.ts';
 import type { Finding } from './finding.ts';
 import type { EventLog, StoredEvent, UnstoredEvent } from './port.ts';
+import { postgresCensus } from './postgres/census.ts';
 import { postgresEventLog } from './postgres/log.ts';
-import { streamEnds } from './postgres/stream-ends.ts';
 import { verifyTenant } from './verify.ts';
 
 describe('verifyTenant', () => {
@@ -58,7 +58,7 @@ describe('verifyTenant', () => {
     const findings: Finding[] = [];
     const report = await verifyTenant(tenant, {
       log,
-      streamEnds: (one) => streamEnds(database.pool, one),
+      census: postgresCensus(database.pool),
       pageSize: 7,
       onFinding: (finding) => findings.push(finding),
     });
@@ -73,7 +73,7 @@ describe('verifyTenant', () => {
     const progress: [number, Position][] = [];
     const report = await verifyTenant(tenant, {
       log,
-      streamEnds: (one) => streamEnds(database.pool, one),
+      census: postgresCensus(database.pool),
       pageSize: 7,
       onFinding: (finding) => expect.unreachable(JSON.stringify(finding)),
       onProgress: (events, position) => progress.push([events, position]),

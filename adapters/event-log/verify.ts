@@ -5,6 +5,7 @@
  */
 import { NO_POSITION, type Position, type StreamName, type TenantId } from '../../domain/shared/ids.ts';
 import type { AnchorProof } from './anchors/proof.ts';
+import type { LogCensus, StreamEnd } from './census.ts';
 import { chainHash } from './chain.ts';
 import { emptyHead } from './event-store.port.ts';
 import type { Finding, FindingKind } from './finding.ts';
@@ -19,8 +20,8 @@ export interface VerifyReport {
 
 export interface VerifyOptions {
   readonly log: Pick<EventLog, 'readAll' | 'head'>;
-  /** The last revision of every stream as counted beside the events, in pages; absent where a log counts nothing. */
-  readonly streamEnds?: (tenant: TenantId) => AsyncIterable<{ readonly stream: StreamName; readonly revision: number }>;
+  /** Tells where streams end by what the log keeps beside the order of its events. */
+  readonly census?: Pick<LogCensus, 'streamEnds'>;
   /** Proves the log against its anchors too. */
   readonly anchors?: (tenant: TenantId) => Promise<AnchorProof>;
   readonly pageSize?: number;
@@ -39,7 +40,7 @@ const doubtWindow = 64;
  * follows the last that does is read again, with about 100 bytes an event.
  */
 export async function verifyTenant(tenant: TenantId, options: VerifyOptions): Promise<VerifyReport> {
-  const { log, streamEnds, pageSize = 1_000, onFinding, onProgress } = options;
+  const { log, census, pageSize = 1_000, onFinding, onProgress } = options;
   const walks = new Map<StreamName, StreamWalk>();
   const holes = new Holes();
   const findings: Finding[] = [];
@@ -71,10 +72,10 @@ export async function verifyTenant(tenant: TenantId, options: VerifyOptions): Pr
   };
   await walkOn();
 
-  const ends: { readonly stream: StreamName; readonly revision: number }[] = [];
+  const ends: StreamEnd[] = [];
   const uncounted = new Map(walks);
-  if (streamEnds) {
-    for await (const end of streamEnds(tenant)) {
+  if (census) {
+    for await (const end of census.streamEnds(tenant, [...walks.values()])) {
       if (end.revision !== walks.get(end.stream)?.revision) ends.push(end);
       uncounted.delete(end.stream);
     }
@@ -90,7 +91,7 @@ export async function verifyTenant(tenant: TenantId, options: VerifyOptions): Pr
       missing.push({ kind: 'cut off', stream, revision: lost, after: walk?.position ?? 0, before: Infinity });
   }
   for (const finding of holes.findings(tenant, missing)) report(finding);
-  if (streamEnds) {
+  if (census) {
     for (const { stream, revision } of ends) {
       const end = walks.get(stream)?.revision ?? -1;
       if (end > revision) report({ kind: 'uncounted', tenant, stream, revision: end });

@@ -25,7 +25,8 @@ import { linkStream } from '../../domain/writeback/events.ts';
 import type { ItemLogReader } from '../../projections/item-log/read.ts';
 import { decodeWbxml } from '../activesync/wbxml/decode.ts';
 import { formatXml } from '../activesync/wbxml/format.ts';
-import type { Traces } from '../erasure/traces.ts';
+import type { Traces } from '../erasure/postgres/traces.ts';
+import type { LogCensus } from '../event-log/census.ts';
 import type { EventStore, RecordedEvent } from '../event-log/event-store.port.ts';
 import { foldPage } from '../event-log/run-command.ts';
 import type { ExchangeReader } from '../exchange-record/port.ts';
@@ -54,7 +55,8 @@ export interface ExportOptions {
   /** With long bodies in place. */
   readonly store: EventStore;
   readonly itemLog: Pick<ItemLogReader, 'find'>;
-  readonly traces: Pick<Traces, 'sealedBy' | 'sharesOf'>;
+  readonly traces: Pick<Traces, 'sharesOf'>;
+  readonly census: Pick<LogCensus, 'sealedBy'>;
   readonly exchanges: Pick<ExchangeReader, 'list' | 'body'>;
   readonly now: () => Instant;
 }
@@ -78,11 +80,11 @@ export async function* exportPerson(options: ExportOptions, person: ExportedPers
 }
 
 async function* linesOf(options: ExportOptions, person: ExportedPerson): AsyncGenerator<ExportLine> {
-  const { store, traces, now } = options;
+  const { store, traces, census, now } = options;
   const { tenant, account, email } = person;
   yield { kind: 'person', email, account, tenant, at: now(), position: await store.head(tenant) };
 
-  const streams = [...(await traces.sealedBy(tenant, [accountSubject(account)])).keys()] as StreamName[];
+  const streams = [...(await census.sealedBy(tenant, [accountSubject(account)])).keys()];
   const of = (prefix: string): StreamName[] => streams.filter((name) => name.startsWith(prefix)).sort();
   const load = async (name: StreamName): Promise<Shown[]> =>
     (await store.load(tenant, name)).events.map((event) => shownTo(account, event));

@@ -12,8 +12,8 @@ import { AnchorSeal, standingAt } from '../../adapters/event-log/anchors/anchor.
 import { anchorFiles } from '../../adapters/event-log/anchors/files.ts';
 import type { AnchorPlace } from '../../adapters/event-log/anchors/port.ts';
 import { anchorTable } from '../../adapters/event-log/anchors/table.ts';
+import { postgresCensus } from '../../adapters/event-log/postgres/census.ts';
 import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
-import { streamEnds } from '../../adapters/event-log/postgres/stream-ends.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { DataDirInUse } from '../../adapters/postgres/embedded.ts';
 import { migrate } from '../../adapters/postgres/migrate.ts';
@@ -224,7 +224,7 @@ async function mustHold(
     },
   };
   const proof = new LogProof({
-    ...{ log: postgresEventLog({ pool }), places: [place], seal, streamEnds: (one) => streamEnds(pool, one) },
+    ...{ log: postgresEventLog({ pool }), places: [place], seal, census: postgresCensus(pool) },
     keys: keyRing({ table: postgresKeyTable({ pool }), master: owner }),
   });
   let findings = 0;

@@ -5,8 +5,8 @@ import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/tab
 import { AnchorSeal } from '../../adapters/event-log/anchors/anchor.ts';
 import { anchorFiles } from '../../adapters/event-log/anchors/files.ts';
 import { anchorTable } from '../../adapters/event-log/anchors/table.ts';
+import { postgresCensus } from '../../adapters/event-log/postgres/census.ts';
 import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
-import { streamEnds } from '../../adapters/event-log/postgres/stream-ends.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import type { TenantId } from '../../domain/shared/ids.ts';
 import { ConfigError } from '../config.ts';
@@ -62,7 +62,7 @@ export async function runVerify(env: CliEnvironment, args: readonly string[], pr
     const proof = new LogProof({
       log,
       places: [anchorTable(database.pool), anchorFiles(anchorDirOf(env))],
-      streamEnds: (one) => streamEnds(database.pool, one),
+      census: postgresCensus(database.pool),
       ...(master === undefined
         ? {}
         : {

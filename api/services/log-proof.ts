@@ -19,7 +19,7 @@ export type ProofLine =
 export interface LogProofOptions {
   readonly log: EventLog;
   readonly places: readonly AnchorPlace[];
-  readonly streamEnds?: VerifyOptions['streamEnds'];
+  readonly census?: VerifyOptions['census'];
   /** Both where the master key is at hand. */
   readonly seal?: AnchorSeal;
   readonly keys?: KeyRing;
@@ -115,9 +115,9 @@ export class LogProof {
   }
 
   #one(tenant: TenantId, told: Pick<VerifyOptions, 'onFinding' | 'onProgress'>): Promise<VerifyReport> {
-    const { log, places, streamEnds, seal, keys } = this.#options;
+    const { log, places, census, seal, keys } = this.#options;
     return verifyTenant(tenant, {
-      ...{ log, streamEnds, ...told },
+      ...{ log, census, ...told },
       anchors: (one) => anchorProof(one, { log, places, seal, keys }),
     });
   }

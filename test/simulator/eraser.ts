@@ -1,9 +1,9 @@
 /** Erases items of a simulated world, whose log and keys lie in memory: only the read models are in PostgreSQL. */
 import type pg from 'pg';
 import { Erasure } from '../../adapters/erasure/erasure.ts';
-import { Traces } from '../../adapters/erasure/traces.ts';
+import { Traces } from '../../adapters/erasure/postgres/traces.ts';
+import { walkedCensus } from '../../adapters/event-log/census.ts';
 import type { EventLog } from '../../adapters/event-log/port.ts';
-import { splitPayload } from '../../adapters/event-log/sealed.ts';
 import type { ItemId, StreamName, SubjectId, TenantId } from '../../domain/shared/ids.ts';
 import { parseItemStream } from '../../domain/shared/streams.ts';
 import type { SimulatedWorld } from './simulated-world.ts';
@@ -13,7 +13,8 @@ export function eraserOf(simulated: SimulatedWorld, pool: pg.Pool): Erasure {
   const { now, commandId, nonce, folders, items } = world.engine.deps;
   return new Erasure({
     ...{ store: world.store, keys, blobs, items, folders, now, commandId, nonce },
-    traces: new MemoryTraces(pool, log),
+    traces: new MemoryTraces(pool),
+    census: walkedCensus(log),
     endAccount: async () => {},
     forgetElsewhere: async () => {},
     settled: async (tenant) => {
@@ -23,24 +24,8 @@ export function eraserOf(simulated: SimulatedWorld, pool: pg.Pool): Erasure {
 }
 
 class MemoryTraces extends Traces {
-  readonly #log: EventLog;
-
-  constructor(pool: pg.Pool, log: EventLog) {
-    super(pool);
-    this.#log = log;
-  }
-
   override async subjectsBelow(_: TenantId, subject: SubjectId): Promise<SubjectId[]> {
     return [subject];
-  }
-
-  override async sealedBy(tenant: TenantId, subjects: readonly SubjectId[]): Promise<Map<string, number>> {
-    const counts = new Map<string, number>();
-    for (const { stream, payload } of await this.#log.readAll(tenant, 0 as never, 1_000_000)) {
-      if (!subjects.includes(splitPayload(payload).subject)) continue;
-      counts.set(stream, (counts.get(stream) ?? 0) + 1);
-    }
-    return counts;
   }
 
   override async openWriteBacks(): Promise<{ open: number; refused: string | null }> {

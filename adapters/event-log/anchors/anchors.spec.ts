@@ -26,9 +26,9 @@ import { newTenant } from '../contract.ts';
 import { emptyHead, type StreamHead } from '../event-store.port.ts';
 import { createEventStore } from '../event-store.ts';
 import type { EventLog } from '../port.ts';
+import { postgresCensus } from '../postgres/census.ts';
 import { postgresEventLog } from '../postgres/log.ts';
 import { columns, rowTypes, storedEvent } from '../postgres/rows.ts';
-import { streamEnds } from '../postgres/stream-ends.ts';
 import { verifyTenant } from '../verify.ts';
 import { type Anchor, AnchorSeal } from './anchor.ts';
 import { Anchors, AnchorsContradict } from './anchors.ts';
@@ -106,7 +106,7 @@ async function found(tenant: TenantId, known: { seal?: AnchorSeal; keys?: KeyRin
   const findings: string[] = [];
   await verifyTenant(tenant, {
     log,
-    streamEnds: (one) => streamEnds(database.pool, one),
+    census: postgresCensus(database.pool),
     anchors: (one) => anchorProof(one, { log, places: places(), ...known }),
     pageSize: 7,
     onFinding: ({ kind, stream, revision, position = '-', through, place }) => {

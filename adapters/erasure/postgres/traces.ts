@@ -3,7 +3,8 @@
  * are forgotten makes the same rows as are left here.
  */
 import type pg from 'pg';
-import type { AccountId, CollectionId, DeviceKey, ItemId, SubjectId, TenantId } from '../../domain/shared/ids.ts';
+import type { AccountId, CollectionId, DeviceKey, ItemId, SubjectId, TenantId } from '../../../domain/shared/ids.ts';
+import { unhurried } from '../../postgres/unhurried.ts';
 
 export interface Share {
   readonly tenant: TenantId;
@@ -43,22 +44,6 @@ export class Traces {
     return rows.map((row) => row.subject);
   }
 
-  /** Streams with events that these keys seal, with how many. Looks at every event of the tenant. */
-  async sealedBy(tenant: TenantId, subjects: readonly SubjectId[]): Promise<Map<string, number>> {
-    const found = await this.#unhurried(async (client) => {
-      const { rows } = await client.query<{ stream: string; events: number }>(
-        // A payload begins with a format byte, the length of the subject's id and the id.
-        `select stream, count(*)::integer as events from events where tenant = $1
-          and substring(payload from 4 for get_byte(payload, 1) * 256 + get_byte(payload, 2))
-            in (select convert_to(s, 'UTF8') from unnest($2::text[]) as s)
-          group by stream`,
-        [tenant, subjects],
-      );
-      return rows;
-    });
-    return new Map(found.map(({ stream, events }) => [stream, events]));
-  }
-
   /** Whether the item's write-backs wait still, and why the last was refused. */
   async openWriteBacks(tenant: TenantId, item: ItemId): Promise<{ open: number; refused: string | null }> {
     const { rows } = await this.#pool.query<{ outcome: string | null; reason: string | null }>(
@@ -82,7 +67,7 @@ export class Traces {
 
   /** @param collection where its tombstone stays, so that devices take it away. */
   async purgeItem(tenant: TenantId, item: ItemId, collection: string | null): Promise<void> {
-    await this.#unhurried(async (client) => {
+    await unhurried(this.#pool, async (client) => {
       await client.query('delete from item_view where tenant = $1 and item = $2 and collection is distinct from $3', [
         tenant,
         item,
@@ -109,7 +94,7 @@ export class Traces {
     account: AccountId,
     { items, devices }: { readonly items: readonly ItemId[]; readonly devices: readonly DeviceKey[] },
   ): Promise<void> {
-    await this.#unhurried(async (client) => {
+    await unhurried(this.#pool, async (client) => {
       await client.query('delete from item_view where tenant = $1 and (owner = $2 or item = any($3::text[]))', [
         tenant,
         account,
@@ -136,7 +121,7 @@ export class Traces {
       );
       const isSmall = Number(rows[0]?.bytes ?? 0) <= rewrittenBytesMax;
       try {
-        await this.#unhurried((client) => client.query(`vacuum ${isSmall ? '(full)' : ''} ${table}`), false);
+        await this.#vacuum(`vacuum ${isSmall ? '(full)' : ''} ${table}`);
         if (!isSmall) left.push(table);
       } catch {
         left.push(table);
@@ -145,24 +130,16 @@ export class Traces {
     return left;
   }
 
-  async #unhurried<T>(work: (client: pg.PoolClient) => Promise<T>, isTransaction = true): Promise<T> {
+  /** Outside of a transaction, as VACUUM must be. */
+  async #vacuum(statement: string): Promise<void> {
     const client = await this.#pool.connect();
     try {
-      if (!isTransaction) {
-        await client.query(`set statement_timeout = '10min'; set lock_timeout = '20s'`);
-        try {
-          return await work(client);
-        } finally {
-          await client.query('reset statement_timeout; reset lock_timeout');
-        }
+      await client.query(`set statement_timeout = '10min'; set lock_timeout = '20s'`);
+      try {
+        await client.query(statement);
+      } finally {
+        await client.query('reset statement_timeout; reset lock_timeout');
       }
-      await client.query(`begin; set local statement_timeout = '30min'`);
-      const result = await work(client);
-      await client.query('commit');
-      return result;
-    } catch (error) {
-      if (isTransaction) await client.query('rollback').catch(() => undefined);
-      throw error;
     } finally {
       client.release();
     }
