@@ -1,6 +1,7 @@
 /** Errors as JSON that says what to do: `{ error, message }`. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { LogSealed } from '../adapters/event-log/port.ts';
 
 export interface ErrorBody {
   /** A word for programs. */
@@ -29,6 +30,9 @@ const words: Readonly<Record<number, string>> = {
   503: 'unavailable',
 };
 
+const isSealed =
+  'The events are moved to another log just now: nothing can be changed until the server is started on it.';
+
 /** To be thrown: what is asked for cannot be had just now. The message is told. */
 export const unavailable = (message: string): Error => Object.assign(new Error(message), { statusCode: 503 });
 
@@ -41,6 +45,7 @@ export function onError(error: FastifyError, request: FastifyRequest, reply: Fas
     });
     return fail(reply, 400, 'invalid_request', `${[...new Set(details)].join('; ')}.`);
   }
+  if (error instanceof LogSealed) return fail(reply, 503, 'unavailable', isSealed);
   const status = error.statusCode ?? 500;
   if (status < 500) return fail(reply, status, words[status] ?? 'invalid_request', error.message);
   if (status === 503) return fail(reply, 503, 'unavailable', error.message);

@@ -39,6 +39,7 @@ import { ProjectionRunner } from '../projections/runner/runner.ts';
 import { allEvents, allMigrations, allProjections } from './catalogue.ts';
 import { type Config, ConfigError } from './config.ts';
 import { usableDataDir } from './data-dir.ts';
+import { mustBeHome, mustHaveNoHome } from './log-home.ts';
 import { derivedSecret, mustBeMaster } from './master-key.ts';
 import { comparison } from './services/read-models.ts';
 import type { Teardown } from './teardown.ts';
@@ -92,8 +93,9 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
       `The restore of ${halfRestored} was cut short: run it again, with --replace, before the start.`,
     );
   }
-  if (isInMemory) await emptyReadModels(db);
+  if (isInMemory) await emptyReadModels(pool, db);
   else mustBeMaster(await isMasterOf(pool, master), config.masterKey, config.dataDir);
+  if (config.eventLog !== 'memory') await mustBeHome(pool, config.eventLog);
 
   const log = isInMemory ? memoryEventLog() : postgresEventLog({ pool });
   teardown.add('the event log', () => log.close());
@@ -173,7 +175,8 @@ async function connect(config: Config, logger: Logger): Promise<Database> {
 }
 
 /** A log in memory begins anew, so what was read from an older one goes. What has events of its own is left alone. */
-async function emptyReadModels(db: Kysely<unknown>): Promise<void> {
+async function emptyReadModels(pool: Pool, db: Kysely<unknown>): Promise<void> {
+  await mustHaveNoHome(pool);
   const { rows } = await sql<{ held: boolean }>`select exists (select from events) as held`.execute(db);
   if (rows[0]?.held) {
     throw new ConfigError('EVENT_LOG=memory needs a database without events; choose another DATA_DIR or DATABASE_URL.');

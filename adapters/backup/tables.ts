@@ -19,7 +19,7 @@ export const storedTables: readonly StoredTable[] = [
   { name: 'exchange_watch_all' },
 ];
 
-/** Neither backed up nor made of events: what they hold is of short use. */
-export const leftOutTables: readonly string[] = ['exchange_body', 'exchange_withheld', 'restore_under_way'];
+/** Neither backed up nor made of events: what they hold is of short use, or said anew at the next start. */
+export const leftOutTables: readonly string[] = ['exchange_body', 'exchange_withheld', 'log_home', 'restore_under_way'];
 
 export const keysTable = 'data_keys';

@@ -85,3 +85,8 @@ export const maxPayloadBytes = 1_000_000;
 export class AppendRejected extends Error {
   override readonly name = 'AppendRejected';
 }
+
+/** The log was moved elsewhere, or is being moved: nothing is appended to it any more. */
+export class LogSealed extends Error {
+  override readonly name = 'LogSealed';
+}

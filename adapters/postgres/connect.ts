@@ -11,6 +11,8 @@ export interface ConnectOptions {
   readonly statementTimeoutMs?: number;
   /** The database refuses every statement that would change something. */
   readonly isReadOnly?: boolean;
+  /** Of every session, by name. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Work beside the process that serves from the data directory, when there is one. */
   readonly isShared?: boolean;
   /** Told what happens to the server and its connections; nothing in it is secret or personal. */
@@ -25,7 +27,8 @@ export interface Database {
 
 /** @throws DataDirInUse when another process serves from the data directory. */
 export async function connectDatabase(options: ConnectOptions): Promise<Database> {
-  const { databaseUrl, dataDir, applicationName, max, statementTimeoutMs, isReadOnly, isShared, log } = options;
+  const { databaseUrl, dataDir, applicationName, max, statementTimeoutMs, isReadOnly, settings, isShared, log } =
+    options;
   const running = databaseUrl || !isShared ? undefined : await runningEmbeddedPostgres(dataDir);
   const embedded = databaseUrl || running ? undefined : await startEmbeddedPostgres({ dataDir, log });
   const pool = createPool({
@@ -34,6 +37,7 @@ export async function connectDatabase(options: ConnectOptions): Promise<Database
     max,
     statementTimeoutMs,
     isReadOnly,
+    settings,
     onError: (error) => log(`an idle database connection failed: ${error.message}`),
   });
   return {

@@ -12,6 +12,8 @@ export interface PoolOptions {
   readonly statementTimeoutMs?: number;
   /** The database refuses every statement that would change something. */
   readonly isReadOnly?: boolean;
+  /** Of every session, by name. */
+  readonly settings?: Readonly<Record<string, string>>;
   /** Told of errors on idle connections; the pool replaces them by itself. */
   readonly onError: (error: Error) => void;
 }
@@ -45,6 +47,12 @@ const types: pg.CustomTypesConfig = {
 export function createPool(options: PoolOptions): pg.Pool {
   const connection =
     typeof options.connection === 'string' ? { connectionString: options.connection } : options.connection;
+  const settings = {
+    timezone: 'UTC',
+    datestyle: 'ISO',
+    ...(options.isReadOnly ? { default_transaction_read_only: 'on' } : {}),
+    ...options.settings,
+  };
   const pool = new pg.Pool({
     ...connection,
     application_name: options.applicationName,
@@ -53,7 +61,9 @@ export function createPool(options: PoolOptions): pg.Pool {
     connectionTimeoutMillis: 10_000,
     statement_timeout: options.statementTimeoutMs ?? 30_000,
     idle_in_transaction_session_timeout: 30_000,
-    options: `-c timezone=UTC -c datestyle=ISO${options.isReadOnly ? ' -c default_transaction_read_only=on' : ''}`,
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
     types,
   });
   pool.on('error', options.onError);

@@ -10,6 +10,7 @@ import {
   type Commit,
   type CommitNotice,
   type EventLog,
+  LogSealed,
   type StoredEvent,
 } from '../port.ts';
 import {
@@ -23,6 +24,7 @@ import {
   tenantsOf,
 } from './call.ts';
 import { columns, type EventRow, rowTypes, storedEvent } from './rows.ts';
+import { sealedCode } from './seal.ts';
 
 /** Limits of what is gathered into one call of the database. */
 const maxTogether = { calls: 64, events: 1_000, bytes: 4_000_000 };
@@ -76,7 +78,7 @@ export function postgresEventLog({ pool }: { readonly pool: pg.Pool }): EventLog
   let closed = false;
 
   const rows = async <Row extends unknown[]>(query: { name: string; text: string }, values: unknown[]) =>
-    (await pool.query<Row>({ ...query, values, rowMode: 'array', types: rowTypes })).rows;
+    (await pool.query<Row>({ ...query, values, rowMode: 'array', types: rowTypes }).catch(sealed)).rows;
   const read = async (tenant: TenantId, query: { name: string; text: string }, values: unknown[]) =>
     (await rows<EventRow>(query, values)).map((row) => storedEvent(tenant, row));
   const readStream = (tenant: TenantId, stream: StreamName, from: number, limit?: number) =>
@@ -233,6 +235,11 @@ function fitTogether(calls: readonly Call[]): number {
 
 function distinctStreams({ writes }: Call): boolean {
   return writes.length === 1 || new Set(writes.map((write) => write.stream)).size === writes.length;
+}
+
+function sealed(error: unknown): never {
+  const { code, message } = error as Error & { code?: string };
+  throw code === sealedCode ? new LogSealed(message) : error;
 }
 
 function isConflict(error: unknown): boolean {

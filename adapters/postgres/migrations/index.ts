@@ -16,6 +16,7 @@ import { dataKeysMigrations } from '../../crypto/postgres/migrations.ts';
 import { logAnchorsMigration } from '../../event-log/anchors/table.ts';
 import { eventLogMigrations } from '../../event-log/postgres/migrations.ts';
 import { exchangeRecordMigration } from '../../exchange-record/postgres/migration.ts';
+import { logHomeMigration } from '../../log-copy/home.ts';
 import type { NamedMigration } from '../migrate.ts';
 
 export const migrations: readonly NamedMigration[] = [
@@ -25,6 +26,7 @@ export const migrations: readonly NamedMigration[] = [
   exchangeRecordMigration,
   logAnchorsMigration,
   restoreMigration,
+  logHomeMigration,
   checkpointMigration,
   itemViewMigration,
   syncMigration,

@@ -1,0 +1,49 @@
+/** A server starts on the log that holds the events of its database, or not at all. */
+import type { EventLog } from '../adapters/event-log/port.ts';
+import { claimLogHome, type LogName, readLogHome } from '../adapters/log-copy/home.ts';
+import type { Pool } from '../adapters/postgres/pool.ts';
+import type { TenantId } from '../domain/shared/ids.ts';
+import { ConfigError } from './config.ts';
+
+/** The command that moves the events, as it is typed. */
+export const moveCommand = (from: LogName, to: LogName): string =>
+  `npm run mobilesync -- log copy --from ${from} --to ${to} --cut-over`;
+
+/** @throws ConfigError while the events are in another log, or are being moved. */
+export async function mustBeHome(pool: Pool, eventLog: LogName): Promise<void> {
+  const { log, movingTo } = await claimLogHome(pool, eventLog);
+  if (movingTo !== undefined) {
+    throw new ConfigError(
+      `The events are being moved from ${log} to ${movingTo}: ${moveCommand(log, movingTo)} finishes it, npm run mobilesync -- log unseal gives it up.`,
+    );
+  }
+  if (log !== eventLog) {
+    throw new ConfigError(
+      `EVENT_LOG=${eventLog}, but the events of this database are in ${log}: start with EVENT_LOG=${log}, or move them first, with ${moveCommand(log, eventLog)}.`,
+    );
+  }
+}
+
+/** A log in memory begins with nothing. @throws ConfigError where the events of the database are elsewhere. */
+export async function mustHaveNoHome(pool: Pool): Promise<void> {
+  const home = await readLogHome(pool);
+  if (home === undefined || home.log === 'postgres') return;
+  throw new ConfigError(
+    `EVENT_LOG=memory, but the events of this database are in ${home.log}: choose another DATA_DIR or DATABASE_URL.`,
+  );
+}
+
+/** Of a log that is kept elsewhere than the rows. @throws ConfigError when it ends before what they were made of. */
+export async function mustReachRows(pool: Pool, log: Pick<EventLog, 'head'>): Promise<void> {
+  const { rows } = await pool.query<{ tenant: TenantId; position: number }>(
+    'select tenant, max(position) as position from projection_checkpoint group by tenant order by tenant',
+  );
+  for (const { tenant, position } of rows) {
+    const head = await log.head(tenant);
+    if (head >= position) continue;
+    throw new ConfigError(
+      `The event log is behind this database: it holds ${head} events of ${tenant}, and the read models were made of ${position}. ` +
+        `Either EVENTSTORE_URL names another store, or the events were not copied: ${moveCommand('postgres', 'eventstoredb')} does it.`,
+    );
+  }
+}
