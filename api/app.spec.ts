@@ -8,6 +8,7 @@ let shell: TestShell;
 let officeFails = false;
 beforeAll(async () => {
   shell = await startTestShell({
+    trustedProxies: ['loopback', '198.51.100.0/24'],
     ready: {
       office: 'http://127.0.0.1:1/office',
       checks: {
@@ -64,6 +65,8 @@ describe('metrics', () => {
     expect((await shell.app.inject(forged)).statusCode).toBe(401);
     const proxied = { url: '/metrics', headers: { 'x-forwarded-for': '192.0.2.9' } };
     expect((await shell.app.inject(proxied)).statusCode).toBe(401);
+    const named = { ...forged, remoteAddress: '198.51.100.7' };
+    expect((await shell.app.inject(named)).statusCode).toBe(200);
     const authorization = `Bearer ${testToken}`;
     expect((await shell.app.inject({ ...far, headers: { authorization } })).statusCode).toBe(200);
   });

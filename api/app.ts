@@ -31,8 +31,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     bodyLimit: bodyLimitBytes,
     // Phones vary the case of the paths.
     routerOptions: { caseSensitive: false, maxParamLength: 400 },
-    // A proxy on this machine says for whom it asks; anyone else's word on that is not taken.
-    trustProxy: 'loopback',
+    // A proxy we know says for whom it asks; anyone else's word on that is not taken.
+    trustProxy: [...(deps.trustedProxies ?? ['loopback'])],
     // Of the request only: an answer may be parked for an hour (Ping), so the connection itself has no limit.
     requestTimeout: 120_000,
     connectionTimeout: 0,

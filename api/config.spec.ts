@@ -56,6 +56,26 @@ describe('the configuration', () => {
     expect(message({ LOG_LEVEL: 'loud' })).toContain('LOG_LEVEL must be one of');
   });
 
+  it('takes several hosts of one store, and nothing that is no address of one', () => {
+    const url = (text: string) => readConfig({ EVENTSTORE_URL: text }).eventStoreUrl;
+    const three = 'esdb://user:pass%40word@store-1:2113,store-2:2113,10.0.0.3:2113?tls=true&tlsCaFile=/tls/ca.crt';
+    expect(url(three)).toBe(three);
+    expect(url('esdb://a,b,c')).toBe('esdb://a,b,c');
+    expect(url('esdb+discover://store:2113')).toBe('esdb+discover://store:2113');
+    for (const wrong of ['store-1:2113', 'http://store-1:2113,store-2:2113', 'esdb://a:x,b:2113', 'esdb://a b,c']) {
+      expect(message({ EVENTSTORE_URL: wrong })).toBe('EVENTSTORE_URL must be an esdb:// URL.');
+    }
+  });
+
+  it('believes a proxy on this machine, or those that are named', () => {
+    expect(readConfig({}).trustedProxies).toEqual(['loopback']);
+    const env = { TRUSTED_PROXIES: 'loopback, 172.30.1.0/24,fd00::/8,10.0.0.1' };
+    expect(readConfig(env).trustedProxies).toEqual(['loopback', '172.30.1.0/24', 'fd00::/8', '10.0.0.1']);
+    for (const wrong of ['proxy', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0.1,', 'true']) {
+      expect(message({ TRUSTED_PROXIES: wrong })).toContain('TRUSTED_PROXIES must be IP addresses, networks');
+    }
+  });
+
   it('never repeats a secret', () => {
     expect(message({ MASTER_KEY: 'too-short-secret' })).toBe('MASTER_KEY must be 32 bytes in base64.');
     expect(message({ DATABASE_URL: 'mysql://u:secret@h/d' })).not.toContain('secret');

@@ -1,13 +1,15 @@
-/** The configuration: environment variables, their defaults and what is wrong with them in one sentence. */
+/** The configuration that the environment gives, and what is wrong with it in one sentence. */
 import path from 'node:path';
-import { z } from 'zod';
-import { defaultGuardLimits, type GuardLimits } from '../adapters/activesync/guard/limits.ts';
-import { type LogLevel, logLevels } from '../adapters/log/logger.ts';
-import { defaultMassDeleteLimits, type MassDeleteLimits } from '../domain/sync/held-back.ts';
+import type { GuardLimits } from '../adapters/activesync/guard/limits.ts';
+import type { LogLevel } from '../adapters/log/logger.ts';
+import type { MassDeleteLimits } from '../domain/sync/held-back.ts';
+import { variables } from './config-variables.ts';
 
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Addresses and networks; `loopback` is one of them. */
+  readonly trustedProxies: readonly string[];
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   readonly dataDir: string;
   /** Where anchors of the log are kept beside the database. */
@@ -24,6 +26,8 @@ export interface Config {
   readonly pollIntervalSeconds: number;
   /** GUID that the office's vendor gives this integration. */
   readonly officeApplicationId: string;
+  /** Of a simulator that runs elsewhere; undefined: the vendor's own hosts, or the demo's simulator here. */
+  readonly officeUrl: string | undefined;
   /** What a device may delete at once. */
   readonly massDeletes: MassDeleteLimits;
   /** From when on a device is slowed down. */
@@ -41,194 +45,8 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-interface Variable {
-  readonly name: string;
-  readonly initial: string | undefined;
-  readonly shown: string;
-  readonly meaning: string;
-  readonly must: string;
-  readonly schema: z.ZodType<string>;
-  readonly isSecret?: boolean;
-}
-
 /** What the simulator is told. */
 const nilGuid = '00000000-0000-0000-0000-000000000000';
-
-const wholeNumber = (min: number, max: number) =>
-  z.string().refine((text) => /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max);
-const urlOf = (...protocols: string[]) =>
-  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol));
-const isBase64Of32 = (text: string) =>
-  /^[A-Za-z0-9+/_-]{43}=?$/.test(text) && Buffer.from(text, 'base64').length === 32;
-
-const variable = (
-  name: string,
-  initial: string | undefined,
-  meaning: string,
-  must: string,
-  schema: z.ZodType<string>,
-  more: { shown?: string; isSecret?: boolean } = {},
-): Variable => ({ name, initial, meaning, must, schema, shown: initial ?? 'unset', ...more });
-
-const variables: readonly Variable[] = [
-  variable(
-    'HOST',
-    '127.0.0.1',
-    'where HTTP listens',
-    'be a host name or an IP address',
-    z.string().regex(/^[\w.:%-]+$/),
-  ),
-  variable(
-    'PORT',
-    '8080',
-    'where HTTP listens; 0 takes a free one',
-    'be a number from 0 to 65535',
-    wholeNumber(0, 65_535),
-  ),
-  variable('TLS_CERT', undefined, 'PEM file; with TLS_KEY, HTTPS is served on PORT', 'name a file', z.string()),
-  variable('TLS_KEY', undefined, 'PEM file', 'name a file', z.string()),
-  variable('DATA_DIR', '.data', 'everything the embedded default keeps', 'name a directory', z.string()),
-  variable(
-    'ANCHOR_DIR',
-    undefined,
-    'anchors of the log, best on another disk; `verify` needs them',
-    'name a directory',
-    z.string(),
-    { shown: 'DATA_DIR/anchors' },
-  ),
-  variable(
-    'BACKUP_DIR',
-    undefined,
-    'backups: what is erased is taken out of those below it',
-    'name a directory',
-    z.string(),
-    { shown: 'DATA_DIR/backups' },
-  ),
-  variable(
-    'DATABASE_URL',
-    undefined,
-    'a PostgreSQL to use instead of the embedded one',
-    'be a postgres:// URL',
-    urlOf('postgres:', 'postgresql:'),
-    { isSecret: true },
-  ),
-  variable(
-    'EVENT_LOG',
-    'postgres',
-    'where events are kept: postgres, eventstoredb or memory',
-    'be postgres, eventstoredb or memory',
-    z.enum(['postgres', 'eventstoredb', 'memory']),
-  ),
-  variable(
-    'EVENTSTORE_URL',
-    undefined,
-    'when EVENT_LOG=eventstoredb',
-    'be an esdb:// URL',
-    urlOf('esdb:', 'esdb+discover:', 'kurrentdb:', 'kurrentdb+discover:'),
-    { isSecret: true },
-  ),
-  variable(
-    'MASTER_KEY',
-    undefined,
-    '32 bytes in base64; wraps the data keys',
-    'be 32 bytes in base64',
-    z.string().refine(isBase64Of32),
-    {
-      shown: 'made on first start',
-      isSecret: true,
-    },
-  ),
-  variable('ADMIN_TOKEN', undefined, 'bearer token for /admin', 'have no spaces', z.string().regex(/^[\x21-\x7e]+$/), {
-    shown: 'made on first start',
-    isSecret: true,
-  }),
-  variable(
-    'POLL_INTERVAL_SECONDS',
-    '900',
-    "how often an account's office data are crawled",
-    'be a whole number of seconds from 1 to 604800',
-    wholeNumber(1, 604_800),
-  ),
-  variable(
-    'OFFICE_APPLICATION_ID',
-    undefined,
-    "GUID that the office's vendor gives this integration; sets DEMO to false unless told",
-    'be a GUID',
-    z.guid(),
-  ),
-  variable(
-    'MASS_DELETE_ITEMS',
-    String(defaultMassDeleteLimits.items),
-    'items of a folder that a device may always delete; what is more, and more than the percentage, is held back',
-    'be a whole number from 0 to 1000000',
-    wholeNumber(0, 1_000_000),
-  ),
-  variable(
-    'MASS_DELETE_PERCENT',
-    String(defaultMassDeleteLimits.percent),
-    'percentage of a folder that a device may always delete; 100 holds nothing back',
-    'be a whole number from 0 to 100',
-    wholeNumber(0, 100),
-  ),
-  variable(
-    'MASS_DELETE_MINUTES',
-    String(defaultMassDeleteLimits.withinMinutes),
-    'how long what a device deleted counts for that',
-    'be a whole number of minutes from 1 to 1440',
-    wholeNumber(1, 1_440),
-  ),
-  variable(
-    'REQUESTS_PER_MINUTE',
-    String(defaultGuardLimits.requestsPerMinute),
-    'requests of a device that bring nothing new, and ten times as many that do, before it is slowed down; 0: never',
-    'be a whole number from 0 to 1000000',
-    wholeNumber(0, 1_000_000),
-  ),
-  variable(
-    'REPEATS_PER_MINUTE',
-    String(defaultGuardLimits.repeatsPerMinute),
-    'the same request of a device before it is slowed down; 0: never',
-    'be a whole number from 0 to 1000000',
-    wholeNumber(0, 1_000_000),
-  ),
-  variable(
-    'NEW_DEVICES_PER_HOUR',
-    String(defaultGuardLimits.newDevicesPerHour),
-    'new devices of an account before further ones must wait; 0: never',
-    'be a whole number from 0 to 1000000',
-    wholeNumber(0, 1_000_000),
-  ),
-  variable(
-    'DEMO',
-    undefined,
-    'starts the office simulator and the demo people',
-    'be true or false',
-    z.enum(['true', 'false', '1', '0']),
-    { shown: 'true when no office is configured' },
-  ),
-  variable(
-    'DEMO_USERS',
-    '0',
-    'more demo people: user1@demo.example …',
-    'be a number from 0 to 100000',
-    wholeNumber(0, 100_000),
-  ),
-  variable(
-    'EXCHANGE_DAYS',
-    '30',
-    'how long is kept what devices asked and were answered, in days',
-    'be a whole number of days from 1 to 3650',
-    wholeNumber(1, 3_650),
-  ),
-  variable(
-    'EXCHANGE_BODY_DAYS',
-    '7',
-    'how long requests and answers are kept that failed or were watched, in days',
-    'be a whole number of days from 1 to 3650',
-    wholeNumber(1, 3_650),
-  ),
-  variable('LOG_LEVEL', 'info', logLevels.join(', '), `be one of ${logLevels.join(', ')}`, z.enum(logLevels)),
-];
 
 /** Variables whose values must not be seen. */
 export const secretNames: readonly string[] = variables.filter(({ isSecret }) => isSecret).map(({ name }) => name);
@@ -260,6 +78,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   return {
     host: value('HOST')!,
     port: Number(value('PORT')),
+    trustedProxies: value('TRUSTED_PROXIES')!
+      .split(',')
+      .map((one) => one.trim()),
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined,
     dataDir,
     anchorDir: path.resolve(value('ANCHOR_DIR') ?? path.join(dataDir, 'anchors')),
@@ -271,6 +92,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     adminToken: value('ADMIN_TOKEN'),
     pollIntervalSeconds: Number(value('POLL_INTERVAL_SECONDS')),
     officeApplicationId: applicationId ?? nilGuid,
+    officeUrl: value('OFFICE_URL'),
     massDeletes: {
       items: Number(value('MASS_DELETE_ITEMS')),
       percent: Number(value('MASS_DELETE_PERCENT')),

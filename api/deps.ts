@@ -29,6 +29,8 @@ export interface OfficeAdministration {
 export interface AppDeps {
   readonly logger: Logger;
   readonly tls?: { readonly cert: string; readonly key: string };
+  /** Whose word on who asks is believed; `loopback` unless told. */
+  readonly trustedProxies?: readonly string[];
   readonly adminToken: string;
   readonly metrics: Registry;
   readonly accounts: Accounts;

@@ -3,7 +3,6 @@
  * order, prints one line when it serves, and stops in the opposite order.
  */
 import { randomInt } from 'node:crypto';
-import path from 'node:path';
 import { sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import { mappingVersion } from '../adapters/activesync/conversation/renderer.ts';
@@ -14,7 +13,6 @@ import { systemClock } from '../adapters/clock.ts';
 import { postgresExchanges } from '../adapters/exchange-record/postgres/store.ts';
 import { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
-import { type OfficeSimulator, startOfficeSimulator } from '../adapters/office-24sevenoffice/simulator/start.ts';
 import { argon2PasswordCheck, hashPassword } from '../adapters/passwords/argon2.ts';
 import { keptSecret, makeToken } from '../adapters/secrets/kept-secret.ts';
 import type { TenantId } from '../domain/shared/ids.ts';
@@ -38,6 +36,7 @@ import { Directory } from './services/directory.ts';
 import { createFolders } from './services/folders.ts';
 import { createKin } from './services/kin.ts';
 import { createSignIn } from './services/sign-in.ts';
+import { startDemoOffice } from './simulator.ts';
 import { buildSupport } from './support.ts';
 import { Teardown } from './teardown.ts';
 
@@ -146,13 +145,14 @@ async function startAll(
   countExchanges(metrics, recorder);
   await recorder.start();
 
-  const simulator = config.demo ? await startSimulator(config) : undefined;
+  const simulator = config.demo && config.officeUrl === undefined ? await startDemoOffice(config) : undefined;
   if (simulator) {
     teardown.add('the office simulator', () => simulator.close());
     print(`office ${simulator.url}`);
   }
+  const simulatorUrl = simulator?.url ?? config.officeUrl;
   const office = startOffice({
-    ...{ store, db, runner, directory, folders, logger, simulator },
+    ...{ store, db, runner, directory, folders, logger, simulatorUrl },
     accounts: reader,
     devices: devicesReader,
     clock: systemClock,
@@ -182,6 +182,7 @@ async function startAll(
   const deps: AppDeps = {
     logger,
     tls,
+    trustedProxies: config.trustedProxies,
     adminToken: token.value,
     metrics,
     accounts,
@@ -192,7 +193,7 @@ async function startAll(
       checks: {
         database: async () => void (await sql`select 1`.execute(db)),
       },
-      office: simulator?.url,
+      office: simulatorUrl,
     },
     officeSystems: ['24sevenoffice'],
     activesync: activesyncRoute({
@@ -230,16 +231,6 @@ async function startAll(
   }
   const url = await listen(app, config);
   return { url, stop: () => teardown.run(logger) };
-}
-
-/** The office of the demo: keeps its records beside ours, and knows as many people as the demo has. */
-async function startSimulator(config: Config): Promise<OfficeSimulator> {
-  const directory = path.join(config.dataDir, 'office');
-  // The vendor's hourly quota is for one company of ordinary size, not for a load test.
-  const quotaPerHour = config.demoUsers > 0 ? null : undefined;
-  const simulator = await startOfficeSimulator({ nowMs: systemClock.nowMs, directory, quotaPerHour });
-  simulator.addEmptyPeople(config.demoUsers);
-  return simulator;
 }
 
 async function main(): Promise<void> {

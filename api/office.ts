@@ -10,8 +10,7 @@ import type { Logger } from '../adapters/log/logger.ts';
 import { OfficeError } from '../adapters/office/errors.ts';
 import type { OfficeSystem } from '../adapters/office/port.ts';
 import { create24SevenOffice } from '../adapters/office-24sevenoffice/office.ts';
-import { vendorUrls } from '../adapters/office-24sevenoffice/services.ts';
-import type { OfficeSimulator } from '../adapters/office-24sevenoffice/simulator/start.ts';
+import { urlsUnder, vendorUrls } from '../adapters/office-24sevenoffice/services.ts';
 import { createOfficeSync, type OfficeSync } from '../adapters/office-sync/index.ts';
 import type { AccountId } from '../domain/shared/ids.ts';
 import type { AccountsReader } from '../projections/accounts/read.ts';
@@ -33,8 +32,8 @@ export interface OfficeOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly pollIntervalMs: number;
-  /** Undefined: the vendor's own hosts. */
-  readonly simulator: OfficeSimulator | undefined;
+  /** Where a simulated office is; undefined: the vendor's own hosts. */
+  readonly simulatorUrl: string | undefined;
   /** GUID that the vendor gives an integration; the simulator takes any. */
   readonly applicationId: string;
 }
@@ -50,12 +49,12 @@ const writebackTimeoutMs = 30_000;
 const firstPollTimeoutMs = 15_000;
 
 export function startOffice(options: OfficeOptions): Office {
-  const { store, db, runner, directory, folders, accounts, devices, clock, logger, simulator } = options;
+  const { store, db, runner, directory, folders, accounts, devices, clock, logger, simulatorUrl } = options;
   const office = create24SevenOffice({
-    urls: simulator?.urls ?? vendorUrls,
+    urls: simulatorUrl === undefined ? vendorUrls : urlsUnder(simulatorUrl),
     applicationId: options.applicationId,
     nowMs: clock.nowMs,
-    assumedInterface: simulator !== undefined,
+    assumedInterface: simulatorUrl !== undefined,
   });
   const offices: Record<string, OfficeSystem> = { '24sevenoffice': office };
   const sync = createOfficeSync({
