@@ -71,6 +71,8 @@ export async function loadBackup(
   );
   await loadKeys(client, folder, (key) => gone.get(`${key.tenant}\n${key.subject}`));
   onProgress(keysTable, manifest.keys);
+  // Recorded between the point up to which the events of another store were read and the snapshot of the database.
+  await client.query('delete from exchange e using tenants t where t.tenant = e.tenant and e.position > t.position');
   // Keys made after the backup were destroyed too: nobody shall make others in their place.
   await client.query(
     `insert into ${keysTable} (tenant, subject, owner, wrapped, destroyed_at)

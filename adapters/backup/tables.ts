@@ -19,6 +19,9 @@ export const storedTables: readonly StoredTable[] = [
   { name: 'exchange_watch_all' },
 ];
 
+/** The events, and what is counted of them: of another store where that is the log. */
+export const logTableNames: ReadonlySet<string> = new Set(['tenants', 'streams', 'events']);
+
 /** Neither backed up nor made of events: what they hold is of short use, or said anew at the next start. */
 export const leftOutTables: readonly string[] = ['exchange_body', 'exchange_withheld', 'log_home', 'restore_under_way'];
 

@@ -1,17 +1,23 @@
-/** Takes a backup beside a running server: one snapshot of what is stored, streamed table by table. */
+/**
+ * Takes a backup beside a running server: one snapshot of what the database stores, streamed table by table. Where the
+ * events are in another store, they are read up to where each tenant stood before the snapshot: keys and blobs are
+ * stored before the events that need them, so the snapshot has all of theirs.
+ */
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { Transform } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress } from 'node:zlib';
 import type pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
+import type { EventLog } from '../event-log/port.ts';
 import { type KeptKey, writeKeys } from './keys-file.ts';
 import { applyLedger, readLedger } from './ledger.ts';
+import { type Cut, logTables } from './log-tables.ts';
 import { type BackedUpTable, type Manifest, NoBackup, writeManifest } from './manifest.ts';
-import { keysTable, type StoredTable, storedTables } from './tables.ts';
+import { keysTable, logTableNames, type StoredTable, storedTables } from './tables.ts';
 
 export interface BackupProgress {
   readonly table: string;
@@ -22,6 +28,8 @@ export interface BackupProgress {
 
 export interface BackupOptions {
   readonly pool: pg.Pool;
+  /** Where the events are, if not in the tables of the database. */
+  readonly log?: Pick<EventLog, 'readAll' | 'tenants'>;
   /** Made if need be; must be empty. */
   readonly folder: string;
   /** Where erasures are noted: what was erased while the backup was made is taken out of it. */
@@ -34,22 +42,50 @@ const keysTogether = 5_000;
 
 /** @throws NoBackup when the folder holds something already. */
 export async function writeBackup(options: BackupOptions): Promise<Manifest> {
-  const { pool, folder, ledgerDirectory, at, onProgress } = options;
+  const { pool, log, folder, ledgerDirectory, at, onProgress } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await readdir(folder)).length > 0)
     throw new NoBackup(`${folder} is not empty: a backup gets a folder of its own.`);
+  const tables: BackedUpTable[] = [];
+  const done = (table: BackedUpTable): void => {
+    tables.push(table);
+    onProgress?.({ table: table.name, rows: table.rows, bytes: table.bytes });
+  };
+  // Before the snapshot: what is appended from here on may need keys that are not in it.
+  const cuts = (await log?.tenants())?.map(({ tenant, head }): Cut => ({ tenant, position: head }));
+  const kept = cuts ? storedTables.filter(({ name }) => !logTableNames.has(name)) : storedTables;
+  const snapshot = await writeSnapshot(pool, folder, kept, done);
+  onProgress?.({ table: keysTable, rows: snapshot.keys, bytes: 0 });
+  if (log && cuts) {
+    for (const { name, columns, chunks, rows } of logTables(log, cuts)) {
+      const file = await writeFile(folder, name, Readable.from(chunks));
+      done({ name, columns: [...columns], rows: rows(), ...file });
+    }
+  }
+  await applyLedger(folder, await readLedger(ledgerDirectory));
+  const places = storedTables.map(({ name }) => name);
+  const manifest: Manifest = {
+    ...{ format: 1, at, keys: snapshot.keys, postgres: snapshot.postgres, migrations: snapshot.migrations },
+    tables: tables.sort((one, other) => places.indexOf(one.name) - places.indexOf(other.name)),
+    tenants: cuts ?? snapshot.tenants,
+  };
+  await writeManifest(folder, manifest);
+  return manifest;
+}
+
+/** What the database holds, as of one moment. */
+async function writeSnapshot(
+  pool: pg.Pool,
+  folder: string,
+  stored: readonly StoredTable[],
+  done: (table: BackedUpTable) => void,
+): Promise<Pick<Manifest, 'keys' | 'postgres' | 'migrations' | 'tenants'>> {
   const client = await pool.connect();
   try {
     await client.query('begin isolation level repeatable read read only');
     await client.query('set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0');
-    const tables: BackedUpTable[] = [];
-    for (const table of storedTables) {
-      const written = await writeTable(client, folder, table);
-      tables.push(written);
-      onProgress?.({ table: table.name, rows: written.rows, bytes: written.bytes });
-    }
+    for (const table of stored) done(await writeTable(client, folder, table));
     const keys = await writeKeys(folder, keysOf(client));
-    onProgress?.({ table: keysTable, rows: keys, bytes: 0 });
     const { rows: tenants } = await client.query<{ tenant: string; position: number }>(
       'select tenant, position from tenants order by tenant',
     );
@@ -58,15 +94,12 @@ export async function writeBackup(options: BackupOptions): Promise<Manifest> {
     );
     const { rows: versions } = await client.query<{ server_version: string }>('show server_version');
     await client.query('commit');
-    await applyLedger(folder, await readLedger(ledgerDirectory));
-    const manifest: Manifest = {
-      ...{ format: 1, at, tables, keys },
+    return {
+      keys,
       postgres: versions[0]?.server_version ?? '',
       migrations: migrations.map(({ name }) => name),
       tenants: tenants.map(({ tenant, position }) => ({ tenant, position: Number(position) })),
     };
-    await writeManifest(folder, manifest);
-    return manifest;
   } finally {
     // Also ends a copy that was broken off.
     client.release(true);
@@ -86,6 +119,11 @@ async function writeTable(
   const columns = rows.map(({ column }) => column);
   const selected = columns.map((column) => (instead?.[column] ? `${instead[column]} as ${column}` : column)).join(', ');
   const copied = client.query(copyTo(`copy (select ${selected} from ${name}) to stdout (format binary)`));
+  const written = await writeFile(folder, name, copied);
+  return { name, columns, rows: copied.rowCount, ...written };
+}
+
+async function writeFile(folder: string, name: string, content: Readable) {
   const file = `${name}.copy.zst`;
   const hash = createHash('sha256');
   let bytes = 0;
@@ -97,14 +135,14 @@ async function writeTable(
     },
   });
   const target = path.join(folder, file);
-  await pipeline(copied, createZstdCompress(), measured, createWriteStream(target, { mode: 0o600 }));
+  await pipeline(content, createZstdCompress(), measured, createWriteStream(target, { mode: 0o600 }));
   const handle = await open(target, 'r+');
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
-  return { name, columns, file, rows: copied.rowCount, bytes, sha256: hash.digest('hex') };
+  return { file, bytes, sha256: hash.digest('hex') };
 }
 
 async function* keysOf(client: pg.PoolClient): AsyncGenerator<KeptKey> {
