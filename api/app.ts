@@ -16,7 +16,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { adminPlugin } from './admin/plugin.ts';
 import { autodiscoverPlugin } from './autodiscover.ts';
 import type { AppDeps } from './deps.ts';
-import { fail, onError, onNotFound } from './errors.ts';
+import { errorHandler, fail, onError, onNotFound } from './errors.ts';
 import { healthPlugin } from './health.ts';
 import { metricsPlugin } from './metrics.ts';
 
@@ -47,7 +47,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
 
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  app.setErrorHandler(onError);
+  app.setErrorHandler(deps.isAway ? errorHandler(deps.isAway) : onError);
   app.setNotFoundHandler(onNotFound);
 
   // Before the server waits for its running requests: a parked one would keep it waiting for an hour.

@@ -42,6 +42,8 @@ export interface AppDeps {
     /** Base URL of the office simulator, in the demo. */
     readonly office?: string;
   };
+  /** Whether an error says that the database or the log cannot be reached just now. */
+  readonly isAway?: (error: unknown) => boolean;
   /** Systems an account may be connected to. */
   readonly officeSystems: readonly string[];
 

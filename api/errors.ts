@@ -36,6 +36,18 @@ const isSealed =
 /** To be thrown: what is asked for cannot be had just now. The message is told. */
 export const unavailable = (message: string): Error => Object.assign(new Error(message), { statusCode: 503 });
 
+const awaySeconds = 10;
+
+/** As {@link onError}, but what failed because a store is away is to be asked again. */
+export const errorHandler =
+  (isAway: (error: unknown) => boolean) =>
+  (error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    if (!isAway(error)) return onError(error, request, reply);
+    request.log.warn({ reason: error.message, req: request }, 'a store cannot be reached');
+    reply.header('retry-after', String(awaySeconds));
+    return fail(reply, 503, 'unavailable', 'The database cannot be reached just now; ask again in a few seconds.');
+  };
+
 /** What a client did wrong is told; what went wrong here is logged and named by the request's id. */
 export function onError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (hasZodFastifySchemaValidationErrors(error)) {

@@ -154,6 +154,7 @@ async function connect(config: Config, logger: Logger): Promise<Database> {
       dataDir: config.dataDir,
       applicationName: 'mobilesync',
       max: 20,
+      mustBePrimary: true,
       log: (message) => logger.info(message),
     });
     try {

@@ -14,6 +14,7 @@ import { postgresExchanges } from '../adapters/exchange-record/postgres/store.ts
 import { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { argon2PasswordCheck, hashPassword } from '../adapters/passwords/argon2.ts';
+import { isAway } from '../adapters/postgres/away.ts';
 import { keptSecret, makeToken } from '../adapters/secrets/kept-secret.ts';
 import type { TenantId } from '../domain/shared/ids.ts';
 import program from '../package.json' with { type: 'json' };
@@ -195,6 +196,7 @@ async function startAll(
       },
       office: simulatorUrl,
     },
+    isAway,
     officeSystems: ['24sevenoffice'],
     activesync: activesyncRoute({
       ...engine.deps,
@@ -209,6 +211,7 @@ async function startAll(
       closings,
       record: recorder,
       guard,
+      isAway,
     }),
     shutdown: () => closings.stop(),
     conversations: async (person, device) => {

@@ -241,7 +241,7 @@ class ReplayingSandbox implements Sandbox {
       settled: async () => {},
       policyKey: () => '1',
       nowMs: clock.nowMs,
-      log: { isLevelEnabled: () => false, trace: () => {}, error: () => {} },
+      log: { isLevelEnabled: () => false, trace: () => {}, warn: () => {}, error: () => {} },
     };
     const closeAll = () => {
       engine.close();

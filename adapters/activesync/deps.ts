@@ -74,6 +74,7 @@ export interface Devices {
 export interface ActiveSyncLog {
   isLevelEnabled(level: 'trace'): boolean;
   trace(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
   error(facts: object, message: string): void;
 }
 
@@ -103,6 +104,8 @@ export interface ActiveSyncDeps extends SyncDeps {
   readonly closings?: Closings;
   /** Nothing is recorded when absent. */
   readonly record?: ExchangeSink;
+  /** Whether an error says that a store cannot be reached just now. */
+  readonly isAway?: (error: unknown) => boolean;
   /** Asked before each command, and before a device is paired. Whom it refuses is answered 503. */
   readonly guard?: Pick<RequestGuard, 'ask' | 'meet'>;
 }

@@ -203,6 +203,45 @@ describe('a failure', () => {
   });
 });
 
+describe('a store that cannot be reached', () => {
+  it('is told by HTTP 503 for any command and at the sign-in, and by no status that a phone begins anew for', async () => {
+    const { pool } = await freshDatabase();
+    class Away extends Error {}
+    let away: 'not' | 'at sign-in' | 'later' = 'not';
+    const broken = await startTestServer(pool, (deps) => ({
+      ...deps,
+      isAway: (error) => error instanceof Away,
+      signIn: {
+        async signIn(authorization, remote) {
+          if (away === 'at sign-in') throw new Away('nobody listens');
+          return await deps.signIn.signIn(authorization, remote);
+        },
+      },
+      devices: {
+        ...deps.devices,
+        async device(tenant, key) {
+          if (away === 'later') throw new Away('nobody listens');
+          return await deps.devices.device(tenant, key);
+        },
+      },
+    }));
+    await broken.create({ email: 'kari@away.example' });
+    const phone = new TestDevice(broken, { email: 'kari@away.example' });
+    expect((await phone.folderSync()).status).toBe(1);
+    for (away of ['at sign-in', 'later'] as const) {
+      for (const command of ['FolderSync', 'Ping', 'Sync'] as const) {
+        const root = { FolderSync: FolderHierarchy.FolderSync, Ping: Ping.Ping, Sync: AirSync.Sync }[command];
+        const answer = await phone.send(command, el(root));
+        expect([command, away, answer.status, answer.headers['retry-after']]).toEqual([command, away, 503, '10']);
+      }
+    }
+    expect(broken.errors).toEqual([]);
+    away = 'not';
+    expect((await phone.folderSync()).status).toBe(1);
+    await broken.stop();
+  });
+});
+
 describe('a device', () => {
   it('is paired by its first command, once, and known by its client from then on', async () => {
     const person = await server.create({ email: 'per@route.example' });

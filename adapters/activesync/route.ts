@@ -14,7 +14,7 @@ import type { Refused } from './guard/request-guard.ts';
 import { type Admission, admit, authenticate, type Turned } from './http/admission.ts';
 import { Closings } from './http/closings.ts';
 import { type CommandName, servedCommands } from './http/command-names.ts';
-import { failureAnswer } from './http/command-status.ts';
+import { awayAnswer, failureAnswer } from './http/command-status.ts';
 import { turnedAway } from './http/standing-answer.ts';
 import { isStateless } from './http/stateless.ts';
 import type { CommandAnswer, CommandRequest } from './request.ts';
@@ -47,6 +47,7 @@ const optionsHeaders = {
 };
 const emptyHeaders = { 'ms-server-activesync': serverHeader, 'cache-control': 'private' };
 const wbxmlHeaders = { ...emptyHeaders, 'content-type': 'application/vnd.ms-sync.wbxml' };
+const storeIsAway = 'a device was told to come again: a store cannot be reached';
 const statusTexts: Readonly<Record<number, string>> = { 449: 'Retry after sending a PROVISION command' };
 
 export function activesyncRoute(deps: ActiveSyncDeps, options: RouteOptions = {}): FastifyPluginAsync {
@@ -56,6 +57,10 @@ export function activesyncRoute(deps: ActiveSyncDeps, options: RouteOptions = {}
     fastify.removeAllContentTypeParsers();
     fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     fastify.setErrorHandler((error: { statusCode?: number; message: string }, request, reply) => {
+      if (deps.isAway?.(error)) {
+        deps.log.warn({ requestId: request.id, reason: error.message }, storeIsAway);
+        return text(reply, { ...awayAnswer, text: 'Try again later.' });
+      }
       const status = error.statusCode ?? 500;
       if (status >= 500) deps.log.error({ err: error, requestId: request.id }, 'a request failed outside of a command');
       return text(reply, { status, text: status < 500 ? error.message : 'Something failed here.' });
@@ -150,6 +155,10 @@ class ActiveSyncServer {
       if (session.trace) this.#deps.record?.answered(session, session.trace, given);
     };
     answer.then(done, (error: unknown) => {
+      if (this.#deps.isAway?.(error)) {
+        this.#deps.log.warn({ requestId, command, reason: (error as Error).message }, storeIsAway);
+        return done(awayAnswer);
+      }
       this.#deps.log.error({ err: error, requestId, command }, 'a command failed');
       if (session.trace) session.trace.error = error;
       done(failureAnswer(command, session.version, error));

@@ -13,6 +13,8 @@ export interface ConnectOptions {
   readonly isReadOnly?: boolean;
   /** Of every session, by name. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A standby is not taken for the database. */
+  readonly mustBePrimary?: boolean;
   /** Work beside the process that serves from the data directory, when there is one. */
   readonly isShared?: boolean;
   /** Told what happens to the server and its connections; nothing in it is secret or personal. */
@@ -27,8 +29,18 @@ export interface Database {
 
 /** @throws DataDirInUse when another process serves from the data directory. */
 export async function connectDatabase(options: ConnectOptions): Promise<Database> {
-  const { databaseUrl, dataDir, applicationName, max, statementTimeoutMs, isReadOnly, settings, isShared, log } =
-    options;
+  const {
+    databaseUrl,
+    dataDir,
+    applicationName,
+    max,
+    statementTimeoutMs,
+    isReadOnly,
+    mustBePrimary,
+    settings,
+    isShared,
+    log,
+  } = options;
   const running = databaseUrl || !isShared ? undefined : await runningEmbeddedPostgres(dataDir);
   const embedded = databaseUrl || running ? undefined : await startEmbeddedPostgres({ dataDir, log });
   const pool = createPool({
@@ -38,6 +50,7 @@ export async function connectDatabase(options: ConnectOptions): Promise<Database
     statementTimeoutMs,
     isReadOnly,
     settings,
+    mustBePrimary,
     onError: (error) => log(`an idle database connection failed: ${error.message}`),
   });
   return {

@@ -81,6 +81,19 @@ export function failureAnswer(command: CommandName, version: ProtocolVersion, er
   return { kind: 'http', status: 503, headers: { 'retry-after': '60' } };
 }
 
+/** While a store is away for some seconds: long enough for many to come again, short enough that nobody notices. */
+const awaySeconds = 10;
+
+/**
+ * A store that everything needs cannot be reached. Said by HTTP and not by the command's status, since phones begin a
+ * folder anew after a few of those (MS-ASCMD 2.2.3.177.17, 5).
+ */
+export const awayAnswer: CommandAnswer & { kind: 'http' } = {
+  kind: 'http',
+  status: 503,
+  headers: { 'retry-after': String(awaySeconds) },
+};
+
 /** Somebody else was faster, or the read models lag: the same request again will do. */
 function isTransient(error: unknown): boolean {
   return error instanceof Error && ['ViewBehind', 'ItemContended', 'StreamBusy'].includes(error.name);

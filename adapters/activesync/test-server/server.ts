@@ -145,7 +145,7 @@ export async function startTestServer(
     settled,
     policyKey: () => String(++policyKeys),
     nowMs: systemClock.nowMs,
-    log: { isLevelEnabled: () => false, trace: () => {}, error: (facts) => void errors.push(facts) },
+    log: { isLevelEnabled: () => false, trace: () => {}, warn: () => {}, error: (facts) => void errors.push(facts) },
     closings,
   };
   const app = fastify({ logger: false });

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { Subject } from 'rxjs';
 import type { Position, Revision, StreamName, TenantId } from '../../../domain/shared/ids.ts';
 import { NO_POSITION } from '../../../domain/shared/ids.ts';
+import { isAway } from '../../postgres/away.ts';
 import { lanes } from '../../postgres/lanes.ts';
 import { checkWrites } from '../check.ts';
 import {
@@ -23,6 +24,7 @@ import {
   storedEvents,
   tenantsOf,
 } from './call.ts';
+import { Doubts } from './doubts.ts';
 import { columns, type EventRow, rowTypes, storedEvent } from './rows.ts';
 import { sealedCode } from './seal.ts';
 
@@ -66,6 +68,7 @@ export const queries = {
     text: `select ${columns} from events where tenant = $1 and position > $2 order by position limit $3`,
   },
   head: { name: 'tenant_head', text: 'select position from tenants where tenant = $1' },
+  settledHead: { name: 'settled_head', text: 'select position from tenants where tenant = $1 for share' },
   tenants: { name: 'tenants', text: 'select tenant, position from tenants where position > 0 order by tenant' },
 };
 
@@ -177,7 +180,21 @@ export function postgresEventLog({ pool }: { readonly pool: pg.Pool }): EventLog
     return calls.map((call) => results.get(call)!);
   }
 
-  const queue = lanes<Call, AppendOutcome>({ lanes: laneCount, maxWaiting, take: fitTogether, work: store });
+  const doubts = new Doubts({
+    // The row is locked until an append that is still under way has ended.
+    headOf: async (tenant) =>
+      ((await rows<[number]>(queries.settledHead, [tenant]))[0]?.[0] ?? NO_POSITION) as Position,
+    announce: (tenant, head) => commits.next({ tenant, head }),
+  });
+
+  async function storeOrDoubt(calls: readonly Call[]): Promise<PromiseSettledResult<AppendOutcome>[]> {
+    const results = await store(calls);
+    for (const [index, result] of results.entries())
+      if (result.status === 'rejected' && isAway(result.reason)) doubts.add(calls[index]!.tenant);
+    return results;
+  }
+
+  const queue = lanes<Call, AppendOutcome>({ lanes: laneCount, maxWaiting, take: fitTogether, work: storeOrDoubt });
 
   return {
     async append(tenant, writes) {
@@ -203,6 +220,7 @@ export function postgresEventLog({ pool }: { readonly pool: pg.Pool }): EventLog
     async close() {
       closed = true;
       await queue.idle();
+      await doubts.close();
       commits.complete();
     },
   };
