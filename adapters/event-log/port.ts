@@ -49,11 +49,17 @@ export type AppendOutcome =
       readonly commits: readonly Commit[];
     };
 
-/** Told after a commit, never before; `head` is the tenant's last position then. `events` are in order when known. */
+/**
+ * Told after a commit, never before; `head` is the tenant's last position then, as far as this process knows. `events`
+ * are in order when known. What one process stores itself it is told in order; what another stored it may be told
+ * later than its own that follows, with the `head` that it was told last.
+ */
 export interface CommitNotice {
   readonly tenant: TenantId;
   readonly head: Position;
   readonly events?: readonly StoredEvent[];
+  /** Another process stored them. */
+  readonly isByOther?: boolean;
 }
 
 export interface EventLog {
