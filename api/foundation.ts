@@ -8,6 +8,8 @@ import { MemoryBlobStore } from '../adapters/blobs/memory.ts';
 import type { BlobStore } from '../adapters/blobs/port.ts';
 import { PostgresBlobStore } from '../adapters/blobs/postgres.ts';
 import { systemClock } from '../adapters/clock.ts';
+import { type Bulletin, noBulletin } from '../adapters/cluster/bulletin.port.ts';
+import { postgresBulletin } from '../adapters/cluster/postgres/bulletin.ts';
 import { keyRing } from '../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../adapters/crypto/master-key.ts';
 import { memoryKeyTable } from '../adapters/crypto/memory.ts';
@@ -21,6 +23,7 @@ import { anchorTable } from '../adapters/event-log/anchors/table.ts';
 import { type LogCensus, walkedCensus } from '../adapters/event-log/census.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import { createEventStore } from '../adapters/event-log/event-store.ts';
+import { followOthers } from '../adapters/event-log/followed.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import type { EventLog } from '../adapters/event-log/port.ts';
 import { postgresCensus } from '../adapters/event-log/postgres/census.ts';
@@ -97,7 +100,9 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
   else mustBeMaster(await isMasterOf(pool, master), config.masterKey, config.dataDir);
   if (config.eventLog !== 'memory') await mustBeHome(pool, config.eventLog);
 
-  const log = isInMemory ? memoryEventLog() : postgresEventLog({ pool });
+  const bulletin = isInMemory ? noBulletin : await openBulletin(pool, logger);
+  teardown.add('the bulletin', () => bulletin.close());
+  const log = isInMemory ? memoryEventLog() : await followedLog(postgresEventLog({ pool }), bulletin, logger);
   teardown.add('the event log', () => log.close());
   const census = config.eventLog === 'postgres' ? postgresCensus(pool) : walkedCensus(log);
   const seal = new AnchorSeal(derivedSecret(masterKeyText, 'anchors'));
@@ -145,6 +150,20 @@ export async function startFollowing(
   });
   await runner.start();
   anchoring?.anchors.start();
+}
+
+function openBulletin(pool: Pool, logger: Logger): Promise<Bulletin> {
+  return postgresBulletin({
+    connection: pool.options,
+    onError: (error) => logger.warn({ err: error }, 'this node does not hear the others now, and looks for itself'),
+  });
+}
+
+function followedLog(log: EventLog, bulletin: Bulletin, logger: Logger): Promise<EventLog> {
+  return followOthers(log, {
+    bulletin,
+    onError: (error) => logger.warn({ err: error }, 'what other nodes stored could not be read, and will be again'),
+  });
 }
 
 async function connect(config: Config, logger: Logger): Promise<Database> {
