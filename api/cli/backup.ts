@@ -15,12 +15,14 @@ import {
   parseOptions,
   runAsProcess,
 } from './command-line.ts';
+import { type OpenedLog, openHomeLog } from './open-log.ts';
 
 const help = [
   'Usage: npm run backup [-- <folder>]',
   '',
   'Writes one snapshot of everything that is stored into a folder of its own, compressed and with checksums, also beside',
-  'a running server. Without a folder it is one below BACKUP_DIR, named by the time.',
+  'a running server. Without a folder it is one below BACKUP_DIR, named by the time. Events in EventStoreDB are read up to',
+  'where each tenant stood when the backup began; the manifest says where that is.',
   '',
   'The master key is not in it: without master.key (or MASTER_KEY) nobody can read a backup. Keep it elsewhere, and the',
   'anchors too. What is erased later is taken out of the backups below BACKUP_DIR.',
@@ -54,9 +56,12 @@ export async function runBackup(
     max: 1,
     log: remark,
   });
+  let opened: OpenedLog | undefined;
   try {
+    opened = await openHomeLog(env, database.pool);
+    const log = opened.name === 'postgres' ? undefined : opened.log;
     const manifest = await writeBackup({
-      ...{ pool: database.pool, folder, ledgerDirectory, at },
+      ...{ pool: database.pool, log, folder, ledgerDirectory, at },
       onProgress: ({ table, rows, bytes }) => remark(`${table}: ${rows} rows, ${bytes} bytes`),
     });
     const events = manifest.tables.find(({ name }) => name === 'events')?.rows ?? 0;
@@ -67,6 +72,7 @@ export async function runBackup(
   } catch (error) {
     throw error instanceof NoBackup ? new ConfigError(error.message) : error;
   } finally {
+    await opened?.close();
     await database.close();
   }
 }

@@ -14,12 +14,15 @@ export interface CliEnvironment {
   readonly MASTER_KEY?: string;
   readonly ANCHOR_DIR?: string;
   readonly BACKUP_DIR?: string;
+  readonly EVENT_LOG?: string;
+  readonly EVENTSTORE_URL?: string;
 }
 
 export type Print = (line: string) => void;
 
 export const environmentHelp = [
   'Environment, as for npm start:',
+  '  EVENT_LOG     where the events are: postgres, or eventstoredb with EVENTSTORE_URL; postgres',
   '  DATABASE_URL  a PostgreSQL to use instead of the embedded one; DATABASE_URL_FILE: a file that holds it',
   '  DATA_DIR      everything the embedded default keeps; .data',
 ];

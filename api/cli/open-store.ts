@@ -6,12 +6,12 @@ import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/tab
 import type { KeyRing } from '../../adapters/crypto.port.ts';
 import type { EventStore } from '../../adapters/event-log/event-store.port.ts';
 import { createEventStore } from '../../adapters/event-log/event-store.ts';
-import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import type { Pool } from '../../adapters/postgres/pool.ts';
 import { allEvents } from '../catalogue.ts';
 import { mustBeMaster } from '../master-key.ts';
 import { type CliEnvironment, dataDirOf, mustExist, neededMasterKey, type Print } from './command-line.ts';
+import { openHomeLog } from './open-log.ts';
 
 export interface OpenStoreOptions {
   /** Of the connections, as PostgreSQL shows them. */
@@ -46,9 +46,13 @@ export async function openStore(env: CliEnvironment, options: OpenStoreOptions):
     log: options.log,
   });
   const { pool } = database;
-  const log = postgresEventLog({ pool });
+  const opened = await openHomeLog(env, pool).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
+  const { log } = opened;
   const close = async () => {
-    await log.close();
+    await opened.close();
     await database.close();
   };
   try {

@@ -3,17 +3,15 @@ import path from 'node:path';
 import type pg from 'pg';
 import { readLedger } from '../../adapters/backup/ledger.ts';
 import { checkBackup, loadBackup } from '../../adapters/backup/load.ts';
+import { giveUpKeys, lostKeys } from '../../adapters/backup/lost-keys.ts';
 import { type Manifest, NoBackup, readManifest } from '../../adapters/backup/manifest.ts';
-import { beginRestore } from '../../adapters/backup/under-way.ts';
-import { keyRing } from '../../adapters/crypto/key-ring.ts';
-import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
-import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/table.ts';
-import { AnchorSeal, standingAt } from '../../adapters/event-log/anchors/anchor.ts';
+import { fillLog, reaches, stageLog } from '../../adapters/backup/staged-log.ts';
+import { beginRestore, restoreUnderWay } from '../../adapters/backup/under-way.ts';
 import { anchorFiles } from '../../adapters/event-log/anchors/files.ts';
-import type { AnchorPlace } from '../../adapters/event-log/anchors/port.ts';
-import { anchorTable } from '../../adapters/event-log/anchors/table.ts';
 import { postgresCensus } from '../../adapters/event-log/postgres/census.ts';
 import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
+import { unsealPostgresLog } from '../../adapters/event-log/postgres/seal.ts';
+import { claimLogHome } from '../../adapters/log-copy/home.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { DataDirInUse } from '../../adapters/postgres/embedded.ts';
 import { migrate } from '../../adapters/postgres/migrate.ts';
@@ -21,8 +19,6 @@ import type { Pool } from '../../adapters/postgres/pool.ts';
 import type { TenantId } from '../../domain/shared/ids.ts';
 import { allMigrations } from '../catalogue.ts';
 import { ConfigError } from '../config.ts';
-import { derivedSecret } from '../master-key.ts';
-import { LogProof } from '../services/log-proof.ts';
 import {
   anchorDirOf,
   backupDirOf,
@@ -35,7 +31,9 @@ import {
   parseOptions,
   runAsProcess,
 } from './command-line.ts';
+import { type OpenedLog, openHomeLog, openLog } from './open-log.ts';
 import { type Gone, goOn } from './restored-log.ts';
+import { mustHold, type ProofOptions } from './restored-proof.ts';
 
 const help = [
   'Usage: npm run restore -- <folder> [--replace] [--force]',
@@ -45,10 +43,14 @@ const help = [
   'anew, and lets every device go on from what it holds, also where it is ahead of the backup. What was erased since the',
   'backup stays erased. When anything fails before the end, the database is as it was.',
   '',
+  'A backup is put back into the log that EVENT_LOG names, whichever it was made of. EventStoreDB never gives up what it',
+  'holds: it must be empty of what EVENTSTORE_PREFIX names, or hold a part of the backup, from a restore that was cut.',
+  '',
   '  --replace   the database holds events: they are given up',
   '  --in-place  the database was brought back by PostgreSQL itself (pg_restore, recovery to a point in time): does the',
-  '              rest, without which phones that are ahead would lose what they hold',
-  '  --force     also when the log does not hold',
+  '              rest, without which phones that are ahead would lose what they hold; beside an event store that is',
+  '              ahead of it, names what cannot be read any more',
+  '  --force     also when the log does not hold, or keys of it are lost',
   '',
   ...environmentHelp,
   '  MASTER_KEY    the one the backup was sealed under, unless it is kept in DATA_DIR',
@@ -123,41 +125,109 @@ async function restoreInto(
     log: remark,
   });
   const { pool } = database;
+  let opened: OpenedLog | undefined;
   try {
     await mustBeAlone(pool);
     await migrate(pool, allMigrations());
-    const { rows } = await pool.query('select from events limit 1');
-    if (source && rows.length > 0 && replace !== true)
-      throw new ConfigError('The database holds events: say --replace to give them up for those of the backup.');
+    opened = source ? await openLog(env, pool) : await openHomeLog(env, pool);
     const erased = await erasedSince(env, source?.folder, pool);
     const files = anchorFiles(anchorDirOf(env));
-    const client = await pool.connect();
-    let isBroken = false;
+    const options = { ...{ opened, erased, files, master, print, remark }, force: force === true };
     let tenants: Manifest['tenants'];
-    try {
-      await client.query('begin');
-      if (source) {
-        const told = (table: string, count: number) => remark(`${table}: ${count} rows`);
-        await loadBackup(client, source.folder, source.manifest, erased, told);
-      } else await eraseAgain(client, erased);
-      tenants = (await client.query<Manifest['tenants'][number]>('select tenant, position from tenants')).rows;
-      await mustHold(client, { master, tenants, files, force: force === true, print });
-      await beginRestore(client, source?.folder ?? 'the database in place');
-      await client.query('commit');
-    } catch (error) {
-      isBroken = true;
-      throw error;
-    } finally {
-      client.release(isBroken);
+    if (source && (await isCutShort(pool, source, opened))) {
+      remark(`going on with the restore of ${source.folder}`);
+      tenants = source.manifest.tenants;
+    } else {
+      if (source && replace !== true) await mustBeEmpty(pool, opened);
+      tenants = await bringBack(pool, source, options);
     }
-    await goOn(pool, { master, files, tenants, erased, remark });
+    await goOn(pool, { log: opened.log, master, files, tenants, erased, remark });
     const events = tenants.reduce((all, { position }) => all + position, 0);
     const since = source ? `as they were at ${source.manifest.at}` : 'ready to go on';
     print(`${events} events of ${tenants.length} tenants are ${since}`);
     return 0;
   } finally {
+    await opened?.close();
     await database.close();
   }
+}
+
+/** Everything up to the point from which the restored log is the log, or nothing of it. Answers with what it holds. */
+async function bringBack(
+  pool: Pool,
+  source: Source | undefined,
+  options: Omit<ProofOptions, 'tenants' | 'log' | 'census'> & {
+    readonly opened: OpenedLog;
+    readonly erased: readonly Gone[];
+    readonly remark: Print;
+  },
+): Promise<Manifest['tenants']> {
+  const { opened, erased, remark } = options;
+  const isBeside = opened.name !== 'postgres';
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0');
+    // There is nobody else to share the connection with.
+    const own = { query: client.query.bind(client) } as unknown as Pool;
+    let tenants: Manifest['tenants'];
+    if (source) {
+      if (isBeside) await stageLog(client);
+      const told = (table: string, count: number) => remark(`${table}: ${count} rows`);
+      await loadBackup(client, source.folder, source.manifest, erased, told);
+      tenants = (await client.query<Manifest['tenants'][number]>('select tenant, position from tenants')).rows;
+      const staged = postgresEventLog({ pool: own });
+      await mustHold(client, { ...options, tenants, log: staged, census: postgresCensus(own) });
+      if (isBeside) {
+        const filled = (tenant: string, position: number) => remark(`${tenant}: ${position} events in the event store`);
+        await fillLog(opened.log, staged, tenants, filled);
+      } else await unsealPostgresLog(client);
+      await claimLogHome(own, opened.name);
+    } else {
+      await eraseAgain(client, erased);
+      tenants = (await opened.log.tenants()).map(({ tenant, head }) => ({ tenant, position: head }));
+      if (isBeside) await mustHaveKeys(client, opened, options);
+      const { log, census } = isBeside ? opened : { log: postgresEventLog({ pool: own }), census: postgresCensus(own) };
+      await mustHold(client, { ...options, tenants, log, census });
+    }
+    await beginRestore(client, source?.folder ?? 'the database in place');
+    await client.query('commit');
+    return tenants;
+  } finally {
+    // Also gives up what was begun, and with it the tables of this session.
+    client.release(true);
+  }
+}
+
+/** Whether the backup is in the log and in the database, and only what follows was cut short. */
+async function isCutShort(pool: Pool, { folder, manifest }: Source, { name, log }: OpenedLog): Promise<boolean> {
+  if (name === 'postgres' || (await restoreUnderWay(pool)) !== folder) return false;
+  return reaches(log, manifest.tenants);
+}
+
+async function mustBeEmpty(pool: Pool, { name }: OpenedLog): Promise<void> {
+  const table = name === 'postgres' ? 'events' : 'data_keys';
+  const { rows } = await pool.query(`select from ${table} limit 1`);
+  if (rows.length === 0) return;
+  const held = name === 'postgres' ? 'events' : 'keys';
+  throw new ConfigError(`The database holds ${held}: say --replace to give them up for those of the backup.`);
+}
+
+/** @throws ConfigError where the database lacks keys of what the event store holds; forced, these are given up. */
+async function mustHaveKeys(
+  client: pg.PoolClient,
+  { log }: OpenedLog,
+  { force, print }: Pick<ProofOptions, 'force' | 'print'>,
+): Promise<void> {
+  const lost = await lostKeys(client, log);
+  for (const { tenant, subjects, events } of lost)
+    print(`${tenant}: the keys of ${subjects.length} items or people are lost, and what ${events} events say of them`);
+  if (lost.length === 0) return;
+  if (!force)
+    throw new ConfigError(
+      'The database is of an earlier point than the event store: bring back a later one, or say --force to go on without what cannot be read any more.',
+    );
+  await giveUpKeys(client, lost);
 }
 
 async function mustBeAlone(pool: Pool): Promise<void> {
@@ -190,50 +260,6 @@ async function eraseAgain(client: pg.PoolClient, erased: readonly Gone[]): Promi
         where tenant = $1 and subject = any($2::text[]) and wrapped is not null`,
       [tenant, subjects, at],
     );
-}
-
-/** @throws ConfigError when the restored log does not hold; the transaction is the caller's to give up. */
-async function mustHold(
-  client: pg.PoolClient,
-  options: {
-    readonly master: string;
-    readonly tenants: Manifest['tenants'];
-    readonly files: AnchorPlace;
-    readonly force: boolean;
-    readonly print: Print;
-  },
-): Promise<void> {
-  const { master, tenants, files, force, print } = options;
-  // Reads what the transaction wrote; there is nobody else to share the connection with.
-  const pool = { query: client.query.bind(client) } as unknown as Pool;
-  const owner = masterKeyFromBase64(master);
-  if ((await isMasterOf(pool, owner)) === false)
-    throw new ConfigError('It was sealed under another master key: give the one it had.');
-  const seal = new AnchorSeal(derivedSecret(master, 'anchors'));
-  const heads = new Map(tenants.map(({ tenant, position }) => [tenant as TenantId, position]));
-  const table = anchorTable(pool);
-  const place: AnchorPlace = {
-    ...table,
-    async read(tenant) {
-      const kept = [await table.read(tenant), await files.read(tenant)];
-      // What was anchored after the backup speaks of events that are given up now.
-      return standingAt(
-        kept.map((anchors) => anchors.filter((one) => seal.isOurs(one))),
-        heads.get(tenant) ?? 0,
-      );
-    },
-  };
-  const proof = new LogProof({
-    ...{ log: postgresEventLog({ pool }), places: [place], seal, census: postgresCensus(pool) },
-    keys: keyRing({ table: postgresKeyTable({ pool }), master: owner }),
-  });
-  let findings = 0;
-  for await (const line of proof.verify([...heads.keys()])) {
-    if (line.kind === 'finding') print(`${line.finding.tenant}: ${line.text}`);
-    if (line.kind === 'done') findings = line.findings;
-  }
-  if (findings > 0 && !force)
-    throw new ConfigError(`The log of it does not hold (${findings} findings): nothing was restored.`);
 }
 
 if (import.meta.main) await runAsProcess((env) => runRestore(env, process.argv.slice(2), console.log, console.error));

@@ -14,7 +14,7 @@ import type { AnchorPlace } from '../../adapters/event-log/anchors/port.ts';
 import { anchorTable } from '../../adapters/event-log/anchors/table.ts';
 import type { EventStore } from '../../adapters/event-log/event-store.port.ts';
 import { createEventStore } from '../../adapters/event-log/event-store.ts';
-import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
+import type { EventLog } from '../../adapters/event-log/port.ts';
 import { commandIdFrom } from '../../adapters/ids.ts';
 import { createKysely } from '../../adapters/postgres/kysely.ts';
 import type { Pool } from '../../adapters/postgres/pool.ts';
@@ -33,6 +33,7 @@ export type Gone = Pick<LedgerEntry, 'tenant' | 'subjects' | 'at'> & Partial<Pic
 export async function goOn(
   pool: Pool,
   options: {
+    readonly log: EventLog;
     readonly master: string;
     readonly files: AnchorPlace;
     readonly tenants: Manifest['tenants'];
@@ -40,33 +41,26 @@ export async function goOn(
     readonly remark: Print;
   },
 ): Promise<void> {
-  const { master, files, erased, remark } = options;
-  const log = postgresEventLog({ pool });
+  const { log, master, files, erased, remark } = options;
   const keys = keyRing({ table: postgresKeyTable({ pool }), master: masterKeyFromBase64(master), maxCached: 200_000 });
   const store = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
-  try {
-    const seal = new AnchorSeal(derivedSecret(master, 'anchors'));
-    const places = [anchorTable(pool), files];
-    const onError = (error: unknown) => remark(`not anchored: ${(error as Error).message}`);
-    const anchors = new Anchors({ log, seal, places, clock: systemClock, onError });
-    const tenants = new Set([...options.tenants.map(({ tenant }) => tenant as TenantId), ...(await files.tenants())]);
-    for (const tenant of tenants) await anchors.restored(tenant);
-    for (const entry of erased) if (entry.erased) await tellErased(store, entry);
-    const deps = { log, store, now: systemClock.instant, commandId: commandIdFrom, nonce: randomUUID };
-    const raised = await raiseEpochs(deps);
-    remark(
-      `${raised.conversations} conversations and ${raised.hierarchies} hierarchies go on in epoch ${raised.epoch}`,
-    );
-    const db = createKysely<AnyDatabase>(pool);
-    for (const projection of allProjections(keys)) {
-      const { events } = await rebuild({ db, store, projection });
-      remark(`${projection.name}: ${events} events folded`);
-    }
-    await anchors.stop(60_000);
-    await endRestore(pool);
-  } finally {
-    await log.close();
+  const seal = new AnchorSeal(derivedSecret(master, 'anchors'));
+  const places = [anchorTable(pool), files];
+  const onError = (error: unknown) => remark(`not anchored: ${(error as Error).message}`);
+  const anchors = new Anchors({ log, seal, places, clock: systemClock, onError });
+  const tenants = new Set([...options.tenants.map(({ tenant }) => tenant as TenantId), ...(await files.tenants())]);
+  for (const tenant of tenants) await anchors.restored(tenant);
+  for (const entry of erased) if (entry.erased) await tellErased(store, entry);
+  const deps = { log, store, now: systemClock.instant, commandId: commandIdFrom, nonce: randomUUID };
+  const raised = await raiseEpochs(deps);
+  remark(`${raised.conversations} conversations and ${raised.hierarchies} hierarchies go on in epoch ${raised.epoch}`);
+  const db = createKysely<AnyDatabase>(pool);
+  for (const projection of allProjections(keys)) {
+    const { events } = await rebuild({ db, store, projection });
+    remark(`${projection.name}: ${events} events folded`);
   }
+  await anchors.stop(60_000);
+  await endRestore(pool);
 }
 
 /** The word of the erasure was given up with the log; it is said again, so that history and devices hear of it. */

@@ -5,8 +5,6 @@ import { isMasterOf, postgresKeyTable } from '../../adapters/crypto/postgres/tab
 import { AnchorSeal } from '../../adapters/event-log/anchors/anchor.ts';
 import { anchorFiles } from '../../adapters/event-log/anchors/files.ts';
 import { anchorTable } from '../../adapters/event-log/anchors/table.ts';
-import { postgresCensus } from '../../adapters/event-log/postgres/census.ts';
-import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import type { TenantId } from '../../domain/shared/ids.ts';
 import { ConfigError } from '../config.ts';
@@ -23,6 +21,7 @@ import {
   parseOptions,
   runAsProcess,
 } from './command-line.ts';
+import { type OpenedLog, openHomeLog } from './open-log.ts';
 
 const help = [
   'Usage: npm run verify [-- <tenant>…]',
@@ -54,15 +53,17 @@ export async function runVerify(env: CliEnvironment, args: readonly string[], pr
     max: 2,
     log: print,
   });
-  const log = postgresEventLog({ pool: database.pool });
+  let opened: OpenedLog | undefined;
   try {
+    opened = await openHomeLog(env, database.pool);
+    const { log, census } = opened;
     const master = await knownMasterKey(env);
     if (master === undefined) print('without the master key, anchors are not proven to be genuine');
     else mustBeMaster(await isMasterOf(database.pool, masterKeyFromBase64(master)), env.MASTER_KEY, dataDirOf(env));
     const proof = new LogProof({
       log,
       places: [anchorTable(database.pool), anchorFiles(anchorDirOf(env))],
-      census: postgresCensus(database.pool),
+      census,
       ...(master === undefined
         ? {}
         : {
@@ -85,7 +86,7 @@ export async function runVerify(env: CliEnvironment, args: readonly string[], pr
     print(findings === 0 ? 'everything holds' : count(findings));
     return findings === 0 ? 0 : 1;
   } finally {
-    await log.close();
+    await opened?.close();
     await database.close();
   }
 }

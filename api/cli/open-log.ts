@@ -1,0 +1,49 @@
+/** The event log of a server, opened by a command that works on it itself. */
+import { type LogCensus, walkedCensus } from '../../adapters/event-log/census.ts';
+import type { EventLog } from '../../adapters/event-log/port.ts';
+import { postgresCensus } from '../../adapters/event-log/postgres/census.ts';
+import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
+import { type LogName, readLogHome } from '../../adapters/log-copy/home.ts';
+import type { Pool } from '../../adapters/postgres/pool.ts';
+import { ConfigError, readConfig } from '../config.ts';
+import type { CliEnvironment } from './command-line.ts';
+
+export interface OpenedLog {
+  readonly name: LogName;
+  readonly log: EventLog;
+  readonly census: LogCensus;
+  close(): Promise<void>;
+}
+
+/**
+ * The log that `EVENT_LOG` names; its database is `pool`.
+ * @throws ConfigError when it is none that outlives a process, or cannot be opened.
+ */
+export async function openLog(env: CliEnvironment, pool: Pool): Promise<OpenedLog> {
+  const { EVENT_LOG, EVENTSTORE_URL } = env;
+  const { eventLog } = readConfig({ EVENT_LOG, EVENTSTORE_URL });
+  if (eventLog === 'memory') throw new ConfigError('EVENT_LOG=memory keeps nothing that a command could work on.');
+  if (eventLog === 'eventstoredb')
+    throw new ConfigError('EVENT_LOG=eventstoredb is not available yet; use postgres or memory.');
+  const log = postgresEventLog({ pool });
+  return { name: eventLog, log, census: postgresCensus(pool), close: () => log.close() };
+}
+
+/** As `openLog`, for reading: it must be the log that the database says its events are in. @throws ConfigError */
+export async function openHomeLog(env: CliEnvironment, pool: Pool): Promise<OpenedLog> {
+  const opened = await openLog(env, pool);
+  try {
+    const home = await readLogHome(pool);
+    if (home === undefined || home.log === opened.name) return opened;
+    throw new ConfigError(
+      `EVENT_LOG=${opened.name}, but the events of this database are in ${home.log}: say EVENT_LOG=${home.log}.`,
+    );
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** Through the port alone, unless the log has a faster way. */
+export const censusOf = (name: LogName, log: EventLog, pool: Pool): LogCensus =>
+  name === 'postgres' ? postgresCensus(pool) : walkedCensus(log);
