@@ -110,6 +110,13 @@ export const variables: readonly Variable[] = [
     { isSecret: true },
   ),
   variable(
+    'EVENTSTORE_PREFIX',
+    'mobilesync',
+    'what the names of its streams begin with: one store may hold the logs of several installations',
+    'be small letters and digits, a letter first, 41 at most',
+    z.string().regex(/^[a-z][a-z0-9]{0,40}$/),
+  ),
+  variable(
     'MASTER_KEY',
     undefined,
     '32 bytes in base64; wraps the data keys',

@@ -19,6 +19,8 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   readonly eventLog: 'postgres' | 'eventstoredb' | 'memory';
   readonly eventStoreUrl: string | undefined;
+  /** What the names of the log's streams in EventStoreDB begin with. */
+  readonly eventStorePrefix: string;
   /** 32 bytes in base64; undefined: made on the first start and kept. */
   readonly masterKey: string | undefined;
   /** Undefined: made on the first start and kept. */
@@ -88,6 +90,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     databaseUrl: value('DATABASE_URL'),
     eventLog,
     eventStoreUrl,
+    eventStorePrefix: value('EVENTSTORE_PREFIX')!,
     masterKey: value('MASTER_KEY'),
     adminToken: value('ADMIN_TOKEN'),
     pollIntervalSeconds: Number(value('POLL_INTERVAL_SECONDS')),

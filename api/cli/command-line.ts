@@ -16,6 +16,7 @@ export interface CliEnvironment {
   readonly BACKUP_DIR?: string;
   readonly EVENT_LOG?: string;
   readonly EVENTSTORE_URL?: string;
+  readonly EVENTSTORE_PREFIX?: string;
 }
 
 export type Print = (line: string) => void;
