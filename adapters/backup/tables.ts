@@ -23,6 +23,13 @@ export const storedTables: readonly StoredTable[] = [
 export const logTableNames: ReadonlySet<string> = new Set(['tenants', 'streams', 'events']);
 
 /** Neither backed up nor made of events: what they hold is of short use, or said anew at the next start. */
-export const leftOutTables: readonly string[] = ['exchange_body', 'exchange_withheld', 'log_home', 'restore_under_way'];
+export const leftOutTables: readonly string[] = [
+  'exchange_body',
+  'exchange_withheld',
+  'log_home',
+  'restore_under_way',
+  'node',
+  'tenant_owner',
+];
 
 export const keysTable = 'data_keys';

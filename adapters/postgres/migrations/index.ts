@@ -12,6 +12,7 @@ import { syncMigration } from '../../../projections/sync/table.ts';
 import { writeBackMigration } from '../../../projections/writeback/table.ts';
 import { restoreMigration } from '../../backup/under-way.ts';
 import { blobsMigration } from '../../blobs/migration.ts';
+import { nodesMigration } from '../../cluster/postgres/nodes/migration.ts';
 import { dataKeysMigrations } from '../../crypto/postgres/migrations.ts';
 import { logAnchorsMigration } from '../../event-log/anchors/table.ts';
 import { eventLogMigrations } from '../../event-log/postgres/migrations.ts';
@@ -24,6 +25,7 @@ export const migrations: readonly NamedMigration[] = [
   ...dataKeysMigrations,
   blobsMigration,
   exchangeRecordMigration,
+  nodesMigration,
   logAnchorsMigration,
   restoreMigration,
   logHomeMigration,
