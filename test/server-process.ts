@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { logEnv } from './e2e-log.ts';
 
 export interface ServerOptions {
   readonly dataDir: string;
@@ -45,6 +46,7 @@ export class ServerProcess {
         ADMIN_TOKEN: adminToken,
         POLL_INTERVAL_SECONDS: '604800',
         LOG_LEVEL: 'warn',
+        ...logEnv(dataDir),
         // Whoever tests asks faster than any phone.
         ...{ REQUESTS_PER_MINUTE: '0', REPEATS_PER_MINUTE: '0', NEW_DEVICES_PER_HOUR: '0' },
         ...env,

@@ -3,9 +3,10 @@
  * passing of a point. `CRASH_AT` is `<point>:<moment>:<nth>`; `CRASH_URL`, when set, is a part of the URL of the
  * request from which on passings are counted.
  *
- * Points: `append` (events are stored), `project` (a page becomes rows), `writeback` (an intent is claimed or settled),
- * `office` (the office answers), `answer` (a phone is answered), `any` (any statement). Moments: `before` it, `sent`
- * (given to the socket, and a moment), `after` (done, and nobody heard of it).
+ * Points: `append` (events are stored, or what points to them in an event store), `project` (a page becomes rows),
+ * `writeback` (an intent is claimed or settled), `office` (the office answers), `answer` (a phone is answered), `any`
+ * (any statement). Moments: `before` it, `sent` (given to the socket, and a moment), `after` (done, and nobody heard of
+ * it).
  */
 import { type IncomingMessage, Server, ServerResponse } from 'node:http';
 import pg from 'pg';
@@ -50,6 +51,21 @@ const counting: Query = function (...args) {
   return result;
 };
 pg.Client.prototype.query = counting as never;
+
+if (process.env.EVENT_LOG === 'eventstoredb') {
+  const { EventStoreDBClient } = await import('@eventstore/db-client');
+  type Append = (this: unknown, ...args: unknown[]) => Promise<unknown>;
+  const append = EventStoreDBClient.prototype.appendToStream as unknown as Append;
+  const appending: Append = async function (...args) {
+    if (!isHere('append')) return append.apply(this, args);
+    if (moment === 'before') die();
+    if (moment === 'sent') setTimeout(die, Number(momentMs));
+    const appended = append.apply(this, args);
+    if (moment === 'after') appended.then(die, die);
+    return appended;
+  };
+  EventStoreDBClient.prototype.appendToStream = appending as never;
+}
 
 type End = (this: ServerResponse, ...args: unknown[]) => ServerResponse;
 const end = ServerResponse.prototype.end as unknown as End;

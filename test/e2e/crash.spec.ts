@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runVerify } from '../../api/cli/verify.ts';
+import { logEnv } from '../e2e-log.ts';
 import { EasClient } from '../eas-client/client.ts';
 import { folderSync } from '../eas-client/commands/folders.ts';
 import { encodeSync, readSync } from '../eas-client/commands/sync.ts';
@@ -152,7 +153,12 @@ async function adminAnswer(method: 'GET' | 'POST', url: string, body?: object) {
 
 function program(args: readonly string[], crashAt?: string): Promise<{ code: number | null; said: string }> {
   const nodeArgs = crashAt ? ['--import', preload] : [];
-  const env = { PATH: process.env.PATH, DATA_DIR: dataDir(), ...(crashAt ? { CRASH_AT: crashAt } : {}) };
+  const env = {
+    PATH: process.env.PATH,
+    DATA_DIR: dataDir(),
+    ...logEnv(dataDir()),
+    ...(crashAt ? { CRASH_AT: crashAt } : {}),
+  };
   const child = spawn(process.execPath, [...nodeArgs, rebuildProgram, ...args], { env });
   let said = '';
   child.stdout.on('data', (chunk) => (said += chunk));
@@ -246,7 +252,7 @@ it(`keeps every promise through ${rounds} crashes at chosen points (CRASH_SEED=$
   await server?.stop();
   server = undefined;
   const lines: string[] = [];
-  expect(await runVerify({ DATA_DIR: dataDir() }, [], (line) => lines.push(line))).toBe(0);
+  expect(await runVerify({ DATA_DIR: dataDir(), ...logEnv(dataDir()) }, [], (line) => lines.push(line))).toBe(0);
 });
 
 function byName(a: { name: string }, b: { name: string }): number {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runningEmbeddedPostgres } from '../../adapters/postgres/embedded.ts';
 import { createPool, type Pool } from '../../adapters/postgres/pool.ts';
 import { dumpOf, wordsIn } from '../dump.ts';
+import { logEnv } from '../e2e-log.ts';
 import { changedItem, newItem } from '../eas-client/fields.ts';
 import type { Phone } from '../eas-client/phone.ts';
 import type { PimKind } from '../eas-client/state.ts';
@@ -45,7 +46,13 @@ async function add(on: Phone, kind: PimKind, words: readonly string[]): Promise<
 }
 
 function mobilesync(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const env = { PATH: process.env.PATH, DATA_DIR: dataDir(), MOBILESYNC_URL: server.url, ADMIN_TOKEN: adminToken };
+  const env = {
+    PATH: process.env.PATH,
+    DATA_DIR: dataDir(),
+    ...logEnv(dataDir()),
+    MOBILESYNC_URL: server.url,
+    ADMIN_TOKEN: adminToken,
+  };
   return new Promise((resolve) => {
     execFile(
       process.execPath,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runVerify } from '../../api/cli/verify.ts';
+import { logEnv } from '../e2e-log.ts';
 import { EasClient } from '../eas-client/client.ts';
 import { type PingAnswer, ping } from '../eas-client/commands/ping.ts';
 import { NoAnswer, Transport } from '../eas-client/transport.ts';
@@ -123,7 +124,7 @@ it(`loses nothing and doubles nothing in ${rounds} kills (KILL_SEED=${seed})`, {
   server = undefined;
 
   const lines: string[] = [];
-  expect(await runVerify({ DATA_DIR: dataDir() }, [], (line) => lines.push(line))).toBe(0);
+  expect(await runVerify({ DATA_DIR: dataDir(), ...logEnv(dataDir()) }, [], (line) => lines.push(line))).toBe(0);
   expect(lines.at(-1)).toBe('everything holds');
   expect(lines.some((line) => /^demo\.example: \d{2,} events/.test(line))).toBe(true);
 });

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { logEnv } from '../e2e-log.ts';
 import { newItem } from '../eas-client/fields.ts';
 import type { Phone } from '../eas-client/phone.ts';
 import { Phones } from '../phones.ts';
@@ -37,7 +38,7 @@ function run(script: string, args: readonly string[] = [], env: Record<string, s
     execFile(
       process.execPath,
       [path.join(root, script), ...args],
-      { cwd: root, env: { PATH: process.env.PATH, DATA_DIR: dataDir(), ...env } },
+      { cwd: root, env: { PATH: process.env.PATH, DATA_DIR: dataDir(), ...logEnv(dataDir()), ...env } },
       (error, out, err) => resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, out, err }),
     );
   });
