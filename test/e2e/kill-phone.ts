@@ -43,6 +43,10 @@ export class KillPhone {
   readonly wrong: string[] = [];
   answered = 0;
   repeated = 0;
+  /** How long it waits when it is told to come again; it then does so for as long as it takes. */
+  patienceMs = 0;
+  /** How often it was told by HTTP 503 to come again. */
+  deferred = 0;
   #client: EasClient | undefined;
   #unanswered: Request | undefined;
   readonly #random: Random;
@@ -94,7 +98,8 @@ export class KillPhone {
       const root = await this.#exchange(request);
       const said = root === 'again' ? root : request.take(root);
       if (said === 'again') {
-        if (attempt < retriesMax) continue;
+        if (this.patienceMs > 0) await new Promise((resolve) => setTimeout(resolve, this.patienceMs));
+        if (attempt < retriesMax || this.patienceMs > 0) continue;
         throw new Error(`${request.command} is never answered`);
       }
       this.answered++;
@@ -112,8 +117,9 @@ export class KillPhone {
     try {
       return (await this.client.send(request.command, request.body, { timeoutMs: 20_000 })).root;
     } catch (error) {
-      if (error instanceof HttpError && error.status === 503) return 'again';
-      throw error;
+      if (!(error instanceof HttpError && error.status === 503)) throw error;
+      this.deferred++;
+      return 'again';
     }
   }
 

@@ -1,0 +1,75 @@
+/** A port on loopback that leads elsewhere: an address that moves, a line that is long, or one that is cut. */
+import net from 'node:net';
+
+export class Forwarder {
+  readonly port: number;
+  /** Of what is on its way, in each direction. */
+  delayMs = 0;
+  #target: number | undefined;
+  readonly #server: net.Server;
+  readonly #sockets = new Set<net.Socket>();
+
+  private constructor(server: net.Server, target: number) {
+    this.#server = server;
+    this.#target = target;
+    this.port = (server.address() as net.AddressInfo).port;
+    server.on('connection', (near) => this.#connect(near));
+  }
+
+  /** @param target a port on loopback. */
+  static async to(target: number): Promise<Forwarder> {
+    const server = net.createServer({ noDelay: true });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new Forwarder(server, target);
+  }
+
+  /** Where new connections lead. Those there are end, as they do when an address moves to another machine. */
+  pointAt(target: number): void {
+    this.cut();
+    this.#target = target;
+  }
+
+  /** Ends all connections and takes no more, until it is pointed somewhere. */
+  cut(): void {
+    this.#target = undefined;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #connect(near: net.Socket): void {
+    if (this.#target === undefined) {
+      near.destroy();
+      return;
+    }
+    const far = net.connect({ port: this.#target, host: '127.0.0.1', noDelay: true });
+    this.#lead(near, far);
+    this.#lead(far, near);
+  }
+
+  #lead(from: net.Socket, to: net.Socket): void {
+    this.#sockets.add(from);
+    from.on('data', (data) => {
+      // All wait equally long, so they stay in order.
+      if (this.delayMs > 0) setTimeout(() => to.write(data), this.delayMs);
+      else to.write(data);
+    });
+    from.on('error', () => {});
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      to.destroy();
+    });
+  }
+}
+
+/** One that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
