@@ -18,6 +18,7 @@ import type { Folders, SyncDeps } from '../adapters/activesync/deps.ts';
 import type { CommandHandler } from '../adapters/activesync/request.ts';
 import { zoneArithmetic } from '../adapters/activesync/time-zone/index.ts';
 import { FolderHeads } from '../adapters/activesync/wake/folder-heads.ts';
+import type { Turns } from '../adapters/cluster/turns.port.ts';
 import type { KeyRing } from '../adapters/crypto.port.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import { commandIdFrom } from '../adapters/ids.ts';
@@ -29,7 +30,6 @@ import type { AppointmentFields } from '../domain/appointment/fields.ts';
 import { lastEnd } from '../domain/appointment/recurrence.ts';
 import type { ItemKind } from '../domain/item/fields.ts';
 import type { Instant, ItemId } from '../domain/shared/ids.ts';
-import { parseSyncStream } from '../domain/shared/streams.ts';
 import { defaultMassDeleteLimits, type MassDeleteLimits } from '../domain/sync/held-back.ts';
 import type { TaskFields } from '../domain/task/fields.ts';
 import { conflictsView } from '../projections/conflicts/project.ts';
@@ -80,6 +80,8 @@ interface CommonOptions {
   readonly onUnknownKey?: SyncDeps['onUnknownKey'];
   readonly onWithheld?: (id: ConversationId, item: ItemId, reason: string) => void;
   readonly onBegun?: SyncDeps['onBegun'];
+  /** Among the nodes of one database; absent where there is one process only. */
+  readonly turns?: Turns;
 }
 
 export interface EngineOptions extends CommonOptions {
@@ -130,15 +132,8 @@ export function buildEngine(options: EngineOptions): Engine {
 export function assembleEngine(parts: EngineParts): Engine {
   const { store, items, itemView, syncView, progress, bodies, openRows, folders, now, classes = itemClasses } = parts;
   const { cachedMax } = parts;
-  const kept = cachedMax === undefined ? {} : { cachedMax };
+  const kept = { ...(cachedMax === undefined ? {} : { cachedMax }), ...(parts.turns ? { turns: parts.turns } : {}) };
   const conversations = new ConversationStore({ store, view: syncView, runner: progress, ...kept });
-  // Heard before those who wait are woken: they look into this memory.
-  const resets = progress.projected.subscribe(({ events }) => {
-    for (const { tenant, type, stream, revision } of events) {
-      const name = type === 'SyncReset' ? parseSyncStream(stream) : undefined;
-      if (name) conversations.heard(tenant, name.device, name.collection, revision);
-    }
-  });
   const heads = new FolderHeads(progress, itemView, cachedMax);
   const massDeletes: MassDeletes = {
     limits: parts.massDeletes ?? defaultMassDeleteLimits,
@@ -178,7 +173,7 @@ export function assembleEngine(parts: EngineParts): Engine {
     deps,
     sync: syncHandler(deps),
     close: () => {
-      resets.unsubscribe();
+      conversations.close();
       heads.close();
     },
   };

@@ -10,6 +10,8 @@ import { PostgresBlobStore } from '../adapters/blobs/postgres.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { type Bulletin, noBulletin } from '../adapters/cluster/bulletin.port.ts';
 import { postgresBulletin } from '../adapters/cluster/postgres/bulletin.ts';
+import { postgresTurns } from '../adapters/cluster/postgres/turns.ts';
+import type { Turns } from '../adapters/cluster/turns.port.ts';
 import { keyRing } from '../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../adapters/crypto/master-key.ts';
 import { memoryKeyTable } from '../adapters/crypto/memory.ts';
@@ -27,7 +29,7 @@ import { followOthers } from '../adapters/event-log/followed.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import type { EventLog } from '../adapters/event-log/port.ts';
 import { postgresCensus } from '../adapters/event-log/postgres/census.ts';
-import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
+import { postgresEventLog, postgresHeads } from '../adapters/event-log/postgres/log.ts';
 import { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { connectDatabase, type Database } from '../adapters/postgres/connect.ts';
@@ -56,6 +58,10 @@ export interface Foundation {
   readonly keys: KeyRing;
   readonly projections: readonly Projection[];
   readonly log: EventLog;
+  /** What the nodes on one database tell each other. */
+  readonly bulletin: Bulletin;
+  /** Absent where there cannot be other nodes. */
+  readonly turns?: Turns;
   readonly census: LogCensus;
   readonly blobs: BlobStore;
   readonly bodies: ItemBodies;
@@ -86,7 +92,9 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
 
   const isInMemory = config.eventLog === 'memory';
   const master = masterKeyFromBase64(masterKeyText);
-  const keys = keyRing({ table: isInMemory ? memoryKeyTable() : postgresKeyTable({ pool }), master });
+  const bulletin = isInMemory ? noBulletin : await openBulletin(pool, logger);
+  teardown.add('the bulletin', () => bulletin.close());
+  const keys = keyRing({ table: isInMemory ? memoryKeyTable() : postgresKeyTable({ pool }), master, bulletin });
   const projections = allProjections(keys);
   const done = await migrate(pool, allMigrations());
   if (done.length > 0) logger.info({ migrations: done }, 'the schema was brought up to date');
@@ -100,9 +108,7 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
   else mustBeMaster(await isMasterOf(pool, master), config.masterKey, config.dataDir);
   if (config.eventLog !== 'memory') await mustBeHome(pool, config.eventLog);
 
-  const bulletin = isInMemory ? noBulletin : await openBulletin(pool, logger);
-  teardown.add('the bulletin', () => bulletin.close());
-  const log = isInMemory ? memoryEventLog() : await followedLog(postgresEventLog({ pool }), bulletin, logger);
+  const log = isInMemory ? memoryEventLog() : await followedLog(pool, bulletin, logger);
   teardown.add('the event log', () => log.close());
   const census = config.eventLog === 'postgres' ? postgresCensus(pool) : walkedCensus(log);
   const seal = new AnchorSeal(derivedSecret(masterKeyText, 'anchors'));
@@ -133,8 +139,24 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
   });
   teardown.add('the projections', () => runner.stop());
   return {
-    ...{ isInMemory, masterKeyText, pool, db, keys, projections, log, census, blobs, bodies, stored, store, runner },
+    ...{
+      isInMemory,
+      masterKeyText,
+      pool,
+      db,
+      keys,
+      projections,
+      log,
+      bulletin,
+      census,
+      blobs,
+      bodies,
+      stored,
+      store,
+      runner,
+    },
     ...(isInMemory ? {} : { anchoring: { anchors, places, seal } }),
+    ...(isInMemory ? {} : { turns: postgresTurns({ pool, isAlone: () => bulletin.isAlone() }) }),
   };
 }
 
@@ -159,9 +181,10 @@ function openBulletin(pool: Pool, logger: Logger): Promise<Bulletin> {
   });
 }
 
-function followedLog(log: EventLog, bulletin: Bulletin, logger: Logger): Promise<EventLog> {
-  return followOthers(log, {
+function followedLog(pool: Pool, bulletin: Bulletin, logger: Logger): Promise<EventLog> {
+  return followOthers(postgresEventLog({ pool }), {
     bulletin,
+    heads: (tenants) => postgresHeads(pool, tenants),
     onError: (error) => logger.warn({ err: error }, 'what other nodes stored could not be read, and will be again'),
   });
 }

@@ -68,7 +68,7 @@ async function startAll(
 ): Promise<Running> {
   const tls = await readTls(config);
   const foundation = await layFoundation(config, logger, teardown);
-  const { pool, db, log, census, stored, store, blobs, bodies, keys, runner, anchoring } = foundation;
+  const { pool, db, log, turns, census, stored, store, blobs, bodies, keys, runner, anchoring } = foundation;
   const derived = (purpose: string) => derivedSecret(foundation.masterKeyText, purpose);
   const token = config.adminToken
     ? { value: config.adminToken, isNew: false }
@@ -107,6 +107,7 @@ async function startAll(
     passwords: argon2PasswordCheck(),
     clock: systemClock,
     onOutcome: (outcome) => signIns.inc({ outcome }),
+    onTrouble: (error) => logger.error({ err: error }, 'nobody could be looked up for a sign-in'),
   });
   await startFollowing(foundation, logger);
 
@@ -119,6 +120,7 @@ async function startAll(
     bodies,
     keys,
     runner,
+    ...(turns ? { turns } : {}),
     folders,
     syncKeySecret,
     massDeletes: config.massDeletes,

@@ -1,6 +1,6 @@
 /** What every `Bulletin` promises, as a suite. */
 import { firstValueFrom, ReplaySubject, take, timeout, toArray } from 'rxjs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Bulletin, type BulletinMessage, maxBulletinBytes } from './bulletin.port.ts';
 
 export interface BulletinsUnderTest {
@@ -36,6 +36,9 @@ export function bulletinContract(name: string, make: () => Promise<BulletinsUnde
     const join = async (onError?: (error: unknown) => void) => {
       const node = await under.join(onError);
       nodes.push(node);
+      // Until they have met, the one who was alone tells nobody anything.
+      if (nodes.length > 1)
+        await vi.waitFor(() => expect(nodes.some((one) => one.isAlone())).toBe(false), { interval: 2 });
       return node;
     };
 
@@ -79,8 +82,8 @@ export function bulletinContract(name: string, make: () => Promise<BulletinsUnde
 
     it('carries the longest text, and reports one that cannot be sent without throwing', async () => {
       const errors: unknown[] = [];
-      const a = await join((error) => errors.push(error));
       const b = await join();
+      const a = await join((error) => errors.push(error));
       const atB = ear(b);
       const longest = 'å'.repeat(maxBulletinBytes / 2);
       a.post('commits', 'too long', `${longest}.`);

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { SubjectId, TenantId } from '../../domain/shared/ids.ts';
+import { memoryBulletins } from '../cluster/memory.ts';
 import { SealBroken } from './envelope.ts';
 import { type KeyTable, keyRing } from './key-ring.ts';
 import { masterKey } from './master-key.ts';
@@ -38,6 +39,27 @@ export function keyRingContract(name: string, makeTable: () => Promise<KeyTable>
       );
       const sealed = asked[0]!.get(subject('item'))!.seal(plain, 'x');
       for (const keys of asked) expect(Buffer.from(keys.get(subject('item'))!.open(sealed, 'x'))).toEqual(plain);
+    });
+
+    it('forgets what another process destroyed once it hears of it, and whatever it may have missed', async () => {
+      const tenant = newTenant();
+      const hub = memoryBulletins();
+      const [a, b] = [hub.join(), hub.join()];
+      const rings = [a, b].map((bulletin) => keyRing({ table, master, bulletin }));
+      const held = async () => [...((await rings[1]?.find(tenant, ['one', 'two', 'kept'].map(subject))) ?? []).keys()];
+      await rings[0]?.ensure(tenant, [
+        owned('one'),
+        owned('two'),
+        { subject: subject('kept'), owner: subject('kept') },
+      ]);
+      expect(await held()).toEqual(['one', 'two', 'kept']);
+      await rings[0]?.destroy(tenant, subject('one'));
+      await expect.poll(held, { interval: 2 }).toEqual(['two', 'kept']);
+      const comeBack = b.cutOff();
+      await rings[0]?.destroy(tenant, subject('kari'));
+      expect(await held()).toEqual(['two', 'kept']);
+      comeBack();
+      await expect.poll(held, { interval: 2 }).toEqual(['kept']);
     });
 
     it('answers for the subjects asked about and no others', async () => {

@@ -2,6 +2,7 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { SubjectId, TenantId } from '../../domain/shared/ids.ts';
+import type { Bulletin } from '../cluster/bulletin.port.ts';
 import type { DataKey, KeyRing } from '../crypto.port.ts';
 import { keyBytes, openWith, sealWith } from './envelope.ts';
 import type { MasterKey } from './master-key.ts';
@@ -28,8 +29,10 @@ export interface KeyRingOptions {
   readonly table: KeyTable;
   readonly master: MasterKey;
   readonly maxCached?: number;
-  /** How long a key destroyed by another process may still be used by this one; 5 minutes unless told. */
+  /** How long a key destroyed by another process may be used by this one that did not hear of it; 5 minutes unless told. */
   readonly maxAgeMs?: number;
+  /** Tells the other nodes whose keys were destroyed, and hears it of them. */
+  readonly bulletin?: Pick<Bulletin, 'post' | 'heard' | 'gaps'>;
 }
 
 /** What a key is called where it is wrapped: it opens under this name alone. */
@@ -43,10 +46,22 @@ interface UnwrappedKey {
 type Known = Map<SubjectId, UnwrappedKey>;
 
 /** A ring over `table`. Few round trips: none for cached keys, one for a new subject of a cached owner. */
-export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 }: KeyRingOptions): KeyRing {
+export function keyRing(options: KeyRingOptions): KeyRing {
+  const { table, master, bulletin, maxCached = 50_000, maxAgeMs = 300_000 } = options;
   const cache = new LRUCache<string, UnwrappedKey>({ max: maxCached, ttl: maxAgeMs });
   // Rises with every destroy: what was read before one is not cached after it.
   let generation = 0;
+
+  // A person's keys may be thousands, and nobody is erased often: the tenant's are all read anew.
+  bulletin?.heard.subscribe(({ topic, text: tenant }) => {
+    if (topic !== 'keys') return;
+    generation++;
+    for (const name of [...cache.keys()]) if (name.startsWith(`${tenant}\n`)) cache.delete(name);
+  });
+  bulletin?.gaps.subscribe(() => {
+    generation++;
+    cache.clear();
+  });
 
   function wrap(tenant: TenantId, subject: SubjectId, owner: SubjectId, key: Uint8Array, ownerKey?: KeyObject) {
     const name = keyName(tenant, subject);
@@ -138,6 +153,7 @@ export function keyRing({ table, master, maxCached = 50_000, maxAgeMs = 300_000 
       const gone = await table.destroy(tenant, subject);
       generation++;
       for (const one of [subject, ...gone]) cache.delete(keyName(tenant, one));
+      bulletin?.post('keys', tenant, tenant);
     },
   };
 }

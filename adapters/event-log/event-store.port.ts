@@ -67,6 +67,8 @@ export interface EventStore {
   head(tenant: TenantId): Promise<Position>;
   tenants(): Promise<{ tenant: TenantId; head: Position }[]>;
   readonly commits: Observable<CommitNotice>;
+  /** As `EventLog.heard`. */
+  heard?(tenant: TenantId): Promise<void> | undefined;
   /**
    * What this process just stored, opened, told in the same turn as `commits`: saves whoever follows the log a read. Events
    * of one tenant are in order within a notice; notices may overtake each other. Absent where it would cost.

@@ -205,6 +205,7 @@ export function createEventStore(options: EventStoreOptions): EventStore {
     head: (tenant) => log.head(tenant),
     tenants: () => log.tenants(),
     commits: log.commits,
+    ...(log.heard ? { heard: (tenant) => log.heard?.(tenant) } : {}),
     recorded: stored.asObservable(),
   };
 }

@@ -12,7 +12,8 @@ eventLogContract(
   async function make(storage: MemoryStorage = new Map()) {
     const hub = memoryBulletins();
     hub.join();
-    const log = await followOthers(memoryEventLog(storage), { bulletin: hub.join(), onError: fail });
+    const below = memoryEventLog(storage);
+    const log = await followOthers(below, { bulletin: hub.join(), onError: fail, heads: () => below.tenants() });
     return { log, reopen: () => make(storage), close: () => log.close() };
   },
   { atomicOverStreams: true },
@@ -58,7 +59,7 @@ async function node(options: Partial<FollowOptions> = {}, change: Partial<EventL
   };
   const log = await followOthers(
     { ...below, ...change },
-    { bulletin: { ...bulletin, post }, onError: fail, lookEveryMs: 3_600_000, ...options },
+    { bulletin: { ...bulletin, post }, onError: fail, lookEveryMs: 3_600_000, heads: below.tenants, ...options },
   );
   const told: CommitNotice[] = [];
   log.commits.subscribe((notice) => told.push(notice));
@@ -175,5 +176,31 @@ describe('a log that another node writes to as well', () => {
     }
     expect([tenants.mock.calls.length, readAll.mock.calls.length]).toEqual([1, 0]);
     expect(positions(a.told)).toEqual([2, 3, 4, 5, 6]);
+  });
+
+  it('has told of all that anyone stored before it was asked to, though no message came', async () => {
+    const heads = vi.fn(memoryEventLog(storage).tenants);
+    const [a, b] = [await node(), await node({ heads })];
+    b.bulletin.cutOff();
+    for (let round = 1; round <= 50; round++) {
+      const stored = add(a.log, `stream ${round}`);
+      const own = add(b.log, `own ${round}`);
+      await stored;
+      const before = heads.mock.calls.length;
+      await Promise.all(Array.from({ length: 20 }, () => b.log.heard?.(tenant)));
+      expect(b.told.flatMap(({ events = [] }) => events.map(({ stream }) => stream))).toContain(`stream ${round}`);
+      // Those who ask together are answered by one look, or by two where one was under way.
+      expect(heads.mock.calls.length - before).toBeLessThan(3);
+      await own;
+    }
+    expect(positions(b.told)).toHaveLength(100);
+  });
+
+  it('does not look for whoever asks while it is alone, and says so when a look fails', async () => {
+    const a = await node({ heads: () => Promise.reject(new Error('the database is away')) });
+    expect(a.log.heard?.(tenant)).toBeUndefined();
+    await node();
+    await expect(a.log.heard?.(tenant)).rejects.toThrow('away');
+    await expect(a.log.heard?.(tenant)).rejects.toThrow('away');
   });
 });

@@ -17,6 +17,8 @@ export interface FollowOptions {
   readonly lookEveryMs?: number;
   /** More events than this of one tenant are told without their content. */
   readonly eventsMax?: number;
+  /** The heads of these tenants in one look; those without events may be absent. */
+  readonly heads: (tenants: readonly TenantId[]) => Promise<readonly { tenant: TenantId; head: Position }[]>;
 }
 
 /** Events read at once. */
@@ -39,11 +41,18 @@ export async function followOthers(log: EventLog, options: FollowOptions): Promi
     head: (tenant) => log.head(tenant),
     tenants: () => log.tenants(),
     commits: followed.commits.asObservable(),
+    heard: (tenant) => followed.heard(tenant),
     async close() {
       await log.close();
       await followed.end();
     },
   };
+}
+
+/** A look at the heads that is to come, and who waits for it. */
+interface Asking {
+  readonly tenants: Set<TenantId>;
+  readonly done: Promise<void>;
 }
 
 class Followed {
@@ -52,8 +61,10 @@ class Followed {
   readonly #options: FollowOptions;
   readonly #tenants = new Map<TenantId, Told>();
   readonly #behind = new Set<TenantId>();
-  readonly #reading = new Set<Promise<void>>();
+  readonly #reading = new Map<TenantId, Promise<void>>();
   #looking: Promise<void> | undefined;
+  #asking: Promise<unknown> | undefined;
+  #nextAsked: Asking | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
@@ -84,8 +95,36 @@ class Followed {
     this.#isOver = true;
     clearInterval(this.#timer);
     this.#behind.clear();
-    await Promise.all([this.#looking, ...this.#reading]);
+    await Promise.allSettled([this.#looking, this.#asking, ...this.#reading.values()]);
     this.commits.complete();
+  }
+
+  heard(tenant: TenantId): Promise<void> | undefined {
+    return this.#options.bulletin.isAlone() ? undefined : this.#hearAll(tenant);
+  }
+
+  async #hearAll(tenant: TenantId): Promise<void> {
+    await this.#ask(tenant);
+    const told = this.#told(tenant);
+    if (told.isBehind) await this.#catchUp(tenant);
+  }
+
+  /** One look at a time, for all who came while the one before it was under way. */
+  #ask(tenant: TenantId): Promise<void> {
+    this.#nextAsked ??= this.#askAfter(this.#asking);
+    this.#nextAsked.tenants.add(tenant);
+    return this.#nextAsked.done;
+  }
+
+  #askAfter(before: Promise<unknown> | undefined): Asking {
+    const tenants = new Set<TenantId>();
+    const done = (async () => {
+      await before?.catch(() => {});
+      this.#asking = this.#nextAsked?.done;
+      this.#nextAsked = undefined;
+      for (const { tenant, head } of await this.#options.heads([...tenants])) this.#told(tenant).exists(head);
+    })();
+    return { tenants, done };
   }
 
   #told(tenant: TenantId): Told {
@@ -132,26 +171,32 @@ class Followed {
     return this.#looking;
   }
 
+  /** In the background, a few tenants at a time. */
   #read(tenant: TenantId): void {
     this.#behind.add(tenant);
     while (this.#behind.size > 0 && this.#reading.size < parallelMax) {
       const [next] = this.#behind as Iterable<TenantId>;
       this.#behind.delete(next as TenantId);
-      const reading = this.#catchUp(next as TenantId)
+      this.#catchUp(next as TenantId)
         .catch(this.#options.onError)
         .finally(() => {
-          this.#reading.delete(reading);
           const [waiting] = this.#behind as Iterable<TenantId>;
           if (waiting !== undefined) this.#read(waiting);
         });
-      this.#reading.add(reading);
     }
   }
 
-  async #catchUp(tenant: TenantId): Promise<void> {
+  /** Until nothing is known that was not told of. */
+  #catchUp(tenant: TenantId): Promise<void> {
+    let reading = this.#reading.get(tenant);
+    if (!reading) this.#reading.set(tenant, (reading = this.#readOn(tenant)));
+    return reading;
+  }
+
+  async #readOn(tenant: TenantId): Promise<void> {
     const told = this.#told(tenant);
-    if (told.isReading) return;
-    told.isReading = true;
+    // Its entry is made when this returns, and taken out below.
+    await null;
     try {
       while (told.isBehind && !this.#isOver) {
         if (told.missing > (this.#options.eventsMax ?? 5_000)) {
@@ -168,7 +213,7 @@ class Followed {
         if (events.length > 0) this.commits.next({ tenant, head: told.highest, events, isByOther: true });
       }
     } finally {
-      told.isReading = false;
+      this.#reading.delete(tenant);
     }
   }
 }

@@ -82,6 +82,11 @@ export interface EventLog {
   tenants(): Promise<{ tenant: TenantId; head: Position }[]>;
   /** Hot; a wake-up only. Correctness never depends on hearing it. */
   readonly commits: Observable<CommitNotice>;
+  /**
+   * Resolves once `commits` has told of everything that anyone stored before the call, so that whatever is remembered
+   * since is not older than an answer that any node gave; undefined when nobody else stores. Absent where nobody can.
+   */
+  heard?(tenant: TenantId): Promise<void> | undefined;
   close(): Promise<void>;
 }
 

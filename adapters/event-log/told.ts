@@ -11,7 +11,6 @@ export class Told {
   upTo = NO_POSITION;
   /** The highest position told of. */
   highest = NO_POSITION;
-  isReading = false;
   /** Own ones behind a gap, in order. */
   #ahead: Range[] = [];
   /** The highest that exists, as far as is known. */

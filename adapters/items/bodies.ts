@@ -46,6 +46,7 @@ export class ItemBodies {
       head: (tenant) => inner.head(tenant),
       tenants: () => inner.tenants(),
       commits: inner.commits,
+      ...(inner.heard ? { heard: (tenant) => inner.heard?.(tenant) } : {}),
       ...(inner.recorded ? { recorded: inner.recorded } : {}),
       append: async (tenant, writes) => {
         const aside = await this.#putAside(tenant, writes);

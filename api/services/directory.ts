@@ -27,6 +27,7 @@ export interface Person {
 }
 
 export class Directory {
+  readonly #store: EventStore;
   readonly #reader: Pick<AccountsReader, 'byLogin' | 'byEmail'>;
   readonly #accounts: StateCache<AccountState, AccountEvent>;
   readonly #devices: StateCache<DeviceState, DeviceEvent>;
@@ -40,36 +41,50 @@ export class Directory {
     readonly store: EventStore;
     readonly reader: Pick<AccountsReader, 'byLogin' | 'byEmail'>;
     /** Told after a page of events reached the read models. */
-    readonly projected: Observable<{ readonly events: readonly { readonly stream: StreamName }[] }>;
+    readonly projected: Observable<{
+      readonly events: readonly { readonly stream: StreamName }[];
+      readonly isByOther?: boolean;
+    }>;
   }) {
     const { store } = options;
+    this.#store = store;
     this.#reader = options.reader;
     this.#accounts = new StateCache(store, accountDecider, { prefix: 'account-', max: 50_000 });
     this.#devices = new StateCache(store, deviceDecider, { prefix: 'device-', max: 100_000 });
     this.#folders = new StateCache(store, folderDecider, { prefix: 'folders-', max: 50_000 });
-    this.#subscription = options.projected.subscribe(({ events }) => {
-      if (!events.some(({ stream }) => idOfStream(stream, 'account'))) return;
+    this.#subscription = options.projected.subscribe(({ events, isByOther }) => {
+      if (!isByOther && !events.some(({ stream }) => idOfStream(stream, 'account'))) return;
       this.#loginsGeneration++;
       this.#logins.clear();
     });
   }
 
-  /** Whom a sign-in name means, as typed into a phone; undefined for nobody, and for a name that means several. */
+  /**
+   * Whom a sign-in name means, as typed into a phone; undefined for nobody, and for a name that means several. From then
+   * on nothing that is remembered of the person's tenant is older than what another node told anyone before.
+   */
   async byLogin(text: string): Promise<Person | undefined> {
     const known = this.#logins.get(text);
-    if (known) return this.person(known.tenant, known.account);
+    if (known) return this.#present(known);
     const name = parseLogin(text);
     if (!name) return undefined;
     const generation = this.#loginsGeneration;
     const found = await this.#reader.byLogin(name);
     if (!found) return undefined;
     if (generation === this.#loginsGeneration) this.#logins.set(text, found);
-    return this.person(found.tenant, found.account);
+    return this.#present(found);
   }
 
+  /** As `byLogin`. */
   async byEmail(email: string): Promise<Person | undefined> {
     const found = await this.#reader.byEmail(email);
-    return found && this.person(found.tenant, found.account);
+    return found && this.#present(found);
+  }
+
+  async #present({ tenant, account }: AccountRef): Promise<Person | undefined> {
+    const hearing = this.#store.heard?.(tenant);
+    if (hearing) await hearing;
+    return this.person(tenant, account);
   }
 
   async person(tenant: TenantId, id: AccountId): Promise<Person | undefined> {

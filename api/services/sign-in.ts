@@ -25,8 +25,10 @@ export function createSignIn(options: {
   readonly clock: Clock;
   /** Counted for the metrics. */
   readonly onOutcome?: (outcome: 'remembered' | 'checked' | 'refused' | 'wait') => void;
+  /** Told why nobody could be looked up; whoever asked is to ask again soon. */
+  readonly onTrouble?: (error: unknown) => void;
 }): SignInService {
-  const { directory, clock, onOutcome = () => {} } = options;
+  const { directory, clock, onOutcome = () => {}, onTrouble = () => {} } = options;
   const check: RememberedCheck = rememberedCheck(options.passwords, clock);
   const brake: Brake = createBrake(clock);
   const refused: SignIn = { kind: 'refused' };
@@ -40,7 +42,14 @@ export function createSignIn(options: {
       const credentials = parseBasic(authorization);
       if (!credentials) return refused;
       const { name, password } = credentials;
-      const person = await directory.byLogin(name);
+      let person: Person | undefined;
+      try {
+        person = await directory.byLogin(name);
+      } catch (error) {
+        onTrouble(error);
+        onOutcome('wait');
+        return { kind: 'wait', retryAfterSeconds: 5, because: 'load' };
+      }
       if (person && check.isKnown(person.account, password)) {
         onOutcome('remembered');
         return { kind: 'signedIn', person };

@@ -8,6 +8,7 @@ import { ruleUnder } from '../../../domain/conflict/policy.ts';
 import type { Folder } from '../../../domain/folder/state.ts';
 import { syncEvent } from '../../../domain/sync/events.ts';
 import { anyConfig, type ConversationState } from '../../../domain/sync/state.ts';
+import { TurnTaken } from '../../cluster/turns.port.ts';
 import { ItemContended, type ItemResult } from '../../items/item-commands.ts';
 import { conversationOf, itemsOf, type Session } from '../session.ts';
 import { syncStatus } from '../status.ts';
@@ -42,7 +43,8 @@ export async function exchange(
         if (result) return noted(session, folder, request, result);
       }
     } catch (error) {
-      if (!(error instanceof ViewBehind || error instanceof ItemContended)) throw error;
+      const isForAgain = error instanceof ViewBehind || error instanceof ItemContended || error instanceof TurnTaken;
+      if (!isForAgain) throw error;
     }
     // MS-ASCMD 2.2.3.177.17, 16: the server asks for the same request again.
     return noted(session, folder, request, failed(syncStatus.retry, request.syncKey));
@@ -135,7 +137,7 @@ async function goOn(
   const turn: Turn = { session, request, input, filter, isTakenUp: begun.isNewEpoch };
   if (!isBringing(deps, input)) return await carryOut(deps, turn);
   // Two phones of one person may bring the same at once: the one must see what the other brought.
-  return await deps.conversations.exclusively(bringingTo(input), async () => {
+  return await deps.conversations.exclusivelyAmongAll(bringingTo(input), async () => {
     await deps.conversations.caughtUp(id);
     return await carryOut(deps, turn);
   });

@@ -19,7 +19,7 @@ import { masterKey } from '../../crypto/master-key.ts';
 import { memoryKeyTable } from '../../crypto/memory.ts';
 import type { EventStore } from '../../event-log/event-store.port.ts';
 import { createEventStore } from '../../event-log/event-store.ts';
-import { memoryEventLog } from '../../event-log/memory.ts';
+import { type MemoryStorage, memoryEventLog } from '../../event-log/memory.ts';
 import { commandIdFrom } from '../../ids.ts';
 import { type Conversation, type ConversationId, ConversationStore, ViewBehind } from './store.ts';
 
@@ -59,21 +59,28 @@ class LateView {
   waitForCommitted = async () => this.position >= (await this.#store.head(id.tenant));
 }
 
+let keys: ReturnType<typeof keyRing>;
+let storage: MemoryStorage;
 let store: EventStore;
 let view: LateView;
 let conversations: ConversationStore;
 
 beforeEach(() => {
-  const keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
-  store = createEventStore({ log: memoryEventLog(), keys, clock: () => at, events: eventRegistry(syncEvents) });
+  keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
+  storage = new Map();
+  store = opened();
   view = new LateView(store);
   conversations = process();
 });
 
-/** A process: memory of its own, on the same log and view. */
+function opened(): EventStore {
+  return createEventStore({ log: memoryEventLog(storage), keys, clock: () => at, events: eventRegistry(syncEvents) });
+}
+
+/** A process: memory of its own, on the same log and view. It does not hear what others store. */
 function process(): ConversationStore {
   return new ConversationStore({
-    store,
+    store: opened(),
     view: view as unknown as SyncViewReader,
     runner: view as unknown as ProjectionRunner,
   });

@@ -1,19 +1,22 @@
 /**
  * The conversations of devices with collections: read from the view, continued from the log, kept in memory between
- * exchanges. Memory is only a short cut: every append names the revision it continues, so a stale memory is noticed.
+ * exchanges. Memory is only a short cut: what another process appends is dropped from it when that is heard of, and
+ * every append names the revision it continues, so a stale memory is noticed.
  */
 import { LRUCache } from 'lru-cache';
+import type { Subscription } from 'rxjs';
 import { type RestorationEvent, restorationStream } from '../../../domain/restoration/events.ts';
 import type { DomainEvent, EventMeta } from '../../../domain/shared/event.ts';
 import type { AccountId, CollectionId, DeviceKey, ItemId, Position, TenantId } from '../../../domain/shared/ids.ts';
-import { accountSubject, syncStream } from '../../../domain/shared/streams.ts';
+import { accountSubject, parseSyncStream, syncStream } from '../../../domain/shared/streams.ts';
 import { heldAt, type KeyParts } from '../../../domain/sync/decide.ts';
 import type { SyncEventData } from '../../../domain/sync/events.ts';
 import { type ConversationState, evolve, type Held } from '../../../domain/sync/state.ts';
 import type { Progress } from '../../../projections/runner/runner.ts';
 import type { SyncView } from '../../../projections/sync/read.ts';
+import type { Turns } from '../../cluster/turns.port.ts';
 import { type DomainWrite, type EventStore, emptyHead, type StreamHead } from '../../event-log/event-store.port.ts';
-import type { Commit } from '../../event-log/port.ts';
+import type { Commit, CommitNotice } from '../../event-log/port.ts';
 
 export interface ConversationId {
   readonly tenant: TenantId;
@@ -39,11 +42,20 @@ export interface Conversation {
   readonly own: ReadonlyMap<number, ReadonlySet<Position>>;
 }
 
+interface Loading {
+  /** Who reads it. */
+  count: number;
+  /** The highest revision heard of meanwhile. */
+  heard: number;
+}
+
 export interface ConversationStoreOptions {
   readonly store: EventStore;
   readonly view: SyncView;
   readonly runner: Omit<Progress, 'projected'>;
   readonly cachedMax?: number;
+  /** Of all nodes; absent where there is one process only. */
+  readonly turns?: Turns;
 }
 
 /** Ten thousand phones with four folders each: one too few, and phones that ask in turns find none of theirs. */
@@ -54,12 +66,17 @@ export class ConversationStore {
   readonly #options: ConversationStoreOptions;
   readonly #cache: LRUCache<string, Conversation>;
   readonly #locks = new Map<string, Promise<unknown>>();
-  /** A log is restored while nobody serves it, so what was read once holds. */
+  /** Conversations that are being read now. */
+  readonly #loading = new Map<string, Loading>();
+  /** Rises when everything is forgotten. */
+  #generation = 0;
   readonly #restored = new LRUCache<TenantId, Promise<number | undefined>>({ max: 10_000 });
+  readonly #subscription: Subscription;
 
   constructor(options: ConversationStoreOptions) {
     this.#options = options;
     this.#cache = new LRUCache({ max: options.cachedMax ?? cachedDefault });
+    this.#subscription = options.store.commits.subscribe((notice) => this.#heard(notice));
   }
 
   /** One exchange of a conversation at a time in this process; the log's revision guards against other processes. */
@@ -83,6 +100,25 @@ export class ConversationStore {
   }
 
   /**
+   * As `exclusively`, and one at a time on all nodes; what the one before stored is heard of. Costs a connection of the
+   * database while other nodes are there, so it is for what happens seldom.
+   */
+  exclusivelyAmongAll<T>(id: ConversationId, work: () => Promise<T>): Promise<T> {
+    const { turns, store } = this.#options;
+    return this.exclusively(id, async () => {
+      if (!turns) return await work();
+      return await turns.take(nameOf(id), async () => {
+        await store.heard?.(id.tenant);
+        return await work();
+      });
+    });
+  }
+
+  close(): void {
+    this.#subscription.unsubscribe();
+  }
+
+  /**
    * Lets the view catch up with what was answered to anyone before, so that a change that one phone was told is
    * stored is seen by the next that asks. Costs nothing when the view is up to date.
    */
@@ -95,20 +131,31 @@ export class ConversationStore {
     return Math.max(this.#options.runner.position(id.tenant), conversation.position) as Position;
   }
 
-  /** For whoever heard of events of conversations that may be another's: what is older in memory is looked up anew. */
-  heard(tenant: TenantId, device: DeviceKey, collection: CollectionId, revision: number): void {
-    const name = `${tenant}/${device}/${collection}`;
-    const cached = this.#cache.peek(name);
-    if (cached && cached.head.revision < revision) this.#cache.delete(name);
-  }
-
   cached(id: ConversationId): Conversation | undefined {
     return this.#cache.get(nameOf(id));
   }
 
   async load(id: ConversationId): Promise<Conversation> {
-    const cached = this.#cache.get(nameOf(id));
-    if (cached) return cached;
+    const name = nameOf(id);
+    for (;;) {
+      const cached = this.#cache.get(name);
+      if (cached) return cached;
+      const generation = this.#generation;
+      const loading = this.#loading.get(name) ?? { count: 0, heard: -1 };
+      this.#loading.set(name, loading);
+      loading.count++;
+      const read = await this.#read(id).finally(() => {
+        if (--loading.count === 0) this.#loading.delete(name);
+      });
+      if (loading.heard > read.head.revision || generation !== this.#generation) continue;
+      const present = this.#cache.peek(name);
+      if (present && present.head.revision >= read.head.revision) return present;
+      this.#cache.set(name, read);
+      return read;
+    }
+  }
+
+  async #read(id: ConversationId): Promise<Conversation> {
     const { store, view } = this.#options;
     const row = await view.conversation(id.tenant, id.device, id.collection);
     // The row's own last event is read again: it gives the head that the next append continues.
@@ -120,9 +167,27 @@ export class ConversationStore {
       if (row && event.revision <= row.revision) continue;
       if (event.type !== 'Forgotten') state = evolve(state, event.type, event.data).state;
     }
-    const conversation: Conversation = { state, head: kept(page.head), position, checked: null, own: new Map() };
-    this.#cache.set(nameOf(id), conversation);
-    return conversation;
+    return { state, head: kept(page.head), position, checked: null, own: new Map() };
+  }
+
+  /** What is older in memory is looked up anew. Whoever appended here puts what it made in its place. */
+  #heard({ tenant, events }: CommitNotice): void {
+    if (!events) {
+      this.#generation++;
+      this.#cache.clear();
+      this.#restored.clear();
+      return;
+    }
+    for (const { stream, revision } of events) {
+      if (stream === restorationStream) this.#restored.delete(tenant);
+      const of = parseSyncStream(stream);
+      if (!of) continue;
+      const name = nameOf({ tenant, device: of.device, collection: of.collection });
+      const cached = this.#cache.peek(name);
+      if (cached && cached.head.revision < revision) this.#cache.delete(name);
+      const loading = this.#loading.get(name);
+      if (loading && loading.heard < revision) loading.heard = revision;
+    }
   }
 
   /** Appends to the conversation. Null when another process was faster: load and decide again. */
@@ -247,7 +312,7 @@ function positionsOf(writes: readonly DomainWrite[], commits: readonly Commit[])
   });
 }
 
-function nameOf(id: ConversationId): string {
+function nameOf(id: Omit<ConversationId, 'account'>): string {
   return `${id.tenant}/${id.device}/${id.collection}`;
 }
 

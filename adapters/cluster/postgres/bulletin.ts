@@ -45,8 +45,8 @@ class PostgresBulletin implements Bulletin {
   readonly #node: string;
   readonly #outbox = new Outbox();
   #listener: Listener | undefined;
-  /** When another node was last known to listen; at first that is not known, so one may. */
-  #accompaniedMs = performance.now();
+  /** When another node was last known to listen. */
+  #accompaniedMs = Number.NEGATIVE_INFINITY;
   #hasListened = false;
   #sendTimer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
@@ -71,6 +71,8 @@ class PostgresBulletin implements Bulletin {
   }
 
   isAlone(): boolean {
+    // Who cannot hear the others does not know.
+    if (!this.#listener) return false;
     return performance.now() - this.#accompaniedMs > (this.#options.aloneAfterMs ?? 30_000);
   }
 

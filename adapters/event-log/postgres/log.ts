@@ -69,6 +69,7 @@ export const queries = {
   },
   head: { name: 'tenant_head', text: 'select position from tenants where tenant = $1' },
   settledHead: { name: 'settled_head', text: 'select position from tenants where tenant = $1 for share' },
+  heads: { name: 'tenant_heads', text: 'select tenant, position from tenants where tenant = any ($1::text[])' },
   tenants: { name: 'tenants', text: 'select tenant, position from tenants where position > 0 order by tenant' },
 };
 
@@ -224,6 +225,16 @@ export function postgresEventLog({ pool }: { readonly pool: pg.Pool }): EventLog
       commits.complete();
     },
   };
+}
+
+/** Where some tenants stand, in one round trip; those without events are absent. */
+export async function postgresHeads(
+  pool: pg.Pool,
+  tenants: readonly TenantId[],
+): Promise<{ tenant: TenantId; head: Position }[]> {
+  const query = { ...queries.heads, values: [tenants], rowMode: 'array' as const, types: rowTypes };
+  const { rows } = await pool.query<[TenantId, Position]>(query);
+  return rows.map(([tenant, head]) => ({ tenant, head }));
 }
 
 /** How many calls, from the first, touch different streams with different ids and stay within the limits. */
