@@ -13,6 +13,7 @@ import { firstSyncsCommand } from './first-syncs.ts';
 import { discardCommand, heldCommand, releaseCommand } from './held.ts';
 import { historyCommand } from './history.ts';
 import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
+import { logCopyCommand, logUnsealCommand } from './log-copy.ts';
 import { duplicatesCommand, mergesCommand, unmergeCommand } from './merges.ts';
 import { readModelsCommand } from './read-models.ts';
 import { replayCommand, shadowCommand } from './replay.ts';
@@ -52,6 +53,8 @@ export const commands: readonly CliCommand[] = [
   shadowCommand,
   watchCommand,
   verifyCommand,
+  logCopyCommand,
+  logUnsealCommand,
   anchorCommand,
   exportCommand,
   eraseCommand,
