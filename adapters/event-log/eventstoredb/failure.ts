@@ -1,0 +1,44 @@
+/** What the store answered instead of doing what it was asked, and what that means for whoever asked. */
+import { isCommandError } from '@eventstore/db-client';
+
+/**
+ * The store could not be asked for so long that waiting on is of no use. What an append that ends so has done is not
+ * known; the same call again, later, finds out and stores nothing twice.
+ */
+export class EventStoreUnavailable extends Error {
+  override readonly name = 'EventStoreUnavailable';
+}
+
+/** The store answered that it will not do this, now or later: the login, its rights, or a limit is in the way. */
+export class EventStoreRefused extends Error {
+  override readonly name = 'EventStoreRefused';
+}
+
+/** What the links of a tenant say is not what its events say: something took records out of the store. */
+export class IndexDamaged extends Error {
+  override readonly name = 'IndexDamaged';
+}
+
+/** The client's words for answers that another try does not change, with what to do about each. */
+const final: Readonly<Record<string, string>> = {
+  'access-denied':
+    'it does not let this user do that: look at the user, the password and the rights on streams and $all',
+  'stream-deleted': 'the stream was deleted for good',
+  'maximum-append-size-exceeded': 'its MaxAppendSize is less than 1 MiB',
+  unsupported: 'it is too old',
+  'invalid-argument': 'it did not take an argument',
+};
+
+/** @returns the error to end with; undefined when another try may go better. */
+export function finalError(error: unknown): EventStoreRefused | undefined {
+  const type = isCommandError(error as Error) ? (error as { type?: string }).type : undefined;
+  const what = type === undefined ? undefined : final[type];
+  return what === undefined ? undefined : new EventStoreRefused(`EventStoreDB refused: ${what}`, { cause: error });
+}
+
+/** In a sentence, for the operator; messages of the client hold no password. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'it did not answer';
+  const type = isCommandError(error) ? (error as { type?: string }).type : undefined;
+  return type === undefined || type === 'unknown' ? error.message : type.replaceAll('-', ' ');
+}
