@@ -26,10 +26,9 @@ import { type LogCensus, walkedCensus } from '../adapters/event-log/census.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import { createEventStore } from '../adapters/event-log/event-store.ts';
 import { followOthers } from '../adapters/event-log/followed.ts';
-import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import type { EventLog } from '../adapters/event-log/port.ts';
 import { postgresCensus } from '../adapters/event-log/postgres/census.ts';
-import { postgresEventLog, postgresHeads } from '../adapters/event-log/postgres/log.ts';
+import { postgresHeads } from '../adapters/event-log/postgres/log.ts';
 import { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { connectDatabase, type Database } from '../adapters/postgres/connect.ts';
@@ -44,7 +43,8 @@ import { ProjectionRunner } from '../projections/runner/runner.ts';
 import { allEvents, allMigrations, allProjections } from './catalogue.ts';
 import { type Config, ConfigError } from './config.ts';
 import { usableDataDir } from './data-dir.ts';
-import { mustBeHome, mustHaveNoHome } from './log-home.ts';
+import { openEventLog } from './event-log.ts';
+import { mustBeHome, mustHaveNoHome, mustReachRows } from './log-home.ts';
 import { derivedSecret, mustBeMaster } from './master-key.ts';
 import { comparison } from './services/read-models.ts';
 import type { Teardown } from './teardown.ts';
@@ -80,9 +80,6 @@ export interface Foundation {
 
 /** @throws ConfigError when something of it cannot be had. */
 export async function layFoundation(config: Config, logger: Logger, teardown: Teardown): Promise<Foundation> {
-  if (config.eventLog === 'eventstoredb') {
-    throw new ConfigError('EVENT_LOG=eventstoredb is not available yet; use postgres or memory.');
-  }
   await usableDataDir(config);
   const masterKeyText = config.masterKey ?? (await keptSecret(config.dataDir, 'master.key', makeMasterKey)).value;
   const database = await connect(config, logger);
@@ -108,8 +105,13 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
   else mustBeMaster(await isMasterOf(pool, master), config.masterKey, config.dataDir);
   if (config.eventLog !== 'memory') await mustBeHome(pool, config.eventLog);
 
-  const log = isInMemory ? memoryEventLog() : await followedLog(pool, bulletin, logger);
+  const opened = await openEventLog({
+    ...{ config, pool, isFollowing: true },
+    onError: (error, tenant) => logger.warn({ err: error, tenant }, 'the event store is not followed just now'),
+  });
+  const log = config.eventLog === 'postgres' ? await followedLog(opened, pool, bulletin, logger) : opened;
   teardown.add('the event log', () => log.close());
+  if (config.eventLog === 'eventstoredb') await mustReachRows(pool, log);
   const census = config.eventLog === 'postgres' ? postgresCensus(pool) : walkedCensus(log);
   const seal = new AnchorSeal(derivedSecret(masterKeyText, 'anchors'));
   const places = isInMemory ? [] : [anchorTable(pool), anchorFiles(config.anchorDir)];
@@ -181,8 +183,8 @@ function openBulletin(pool: Pool, logger: Logger): Promise<Bulletin> {
   });
 }
 
-function followedLog(pool: Pool, bulletin: Bulletin, logger: Logger): Promise<EventLog> {
-  return followOthers(postgresEventLog({ pool }), {
+function followedLog(log: EventLog, pool: Pool, bulletin: Bulletin, logger: Logger): Promise<EventLog> {
+  return followOthers(log, {
     bulletin,
     heads: (tenants) => postgresHeads(pool, tenants),
     onError: (error) => logger.warn({ err: error }, 'what other nodes stored could not be read, and will be again'),

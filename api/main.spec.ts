@@ -108,7 +108,6 @@ describe('the program', () => {
   it('ends with code 2 and one sentence when a value is wrong', async () => {
     const wrong: Record<string, string>[] = [
       { PORT: 'http' },
-      { EVENT_LOG: 'eventstoredb', EVENTSTORE_URL: 'esdb://127.0.0.1:1' },
       { DATABASE_URL: 'postgres://u:hidden@127.0.0.1:1/x' },
       { TLS_CERT: main, TLS_KEY: main },
       { EVENT_LOG: 'memory' },
@@ -122,6 +121,19 @@ describe('the program', () => {
       expect([env, code, started.output.err.trim().split('\n')]).toEqual([env, 2, [expect.stringMatching(/\.$/)]]);
       expect(started.output.err).not.toContain('hidden');
     }
+  });
+
+  it('ends with code 2 within seconds when its event store cannot be reached', async () => {
+    const { url: DATABASE_URL } = await freshDatabase();
+    const EVENTSTORE_URL = 'esdb://admin:hidden@127.0.0.1:1';
+    const { output, exited } = start({ DATABASE_URL, EVENT_LOG: 'eventstoredb', EVENTSTORE_URL });
+    const started = performance.now();
+    expect(await exited).toBe(2);
+    expect(performance.now() - started).toBeLessThan(15_000);
+    expect(output.err).toMatch(
+      /^EVENTSTORE_URL names a store that cannot be used: EventStoreDB at 127\.0\.0\.1:1 .*\.\n$/,
+    );
+    expect(output.err).not.toContain('hidden');
   });
 
   it('is reached by a SIGTERM that npm passes on to the shell of its script', async () => {

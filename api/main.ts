@@ -14,7 +14,6 @@ import { postgresExchanges } from '../adapters/exchange-record/postgres/store.ts
 import { ExchangeRecorder } from '../adapters/exchange-record/recorder.ts';
 import { createLogger, type Logger } from '../adapters/log/logger.ts';
 import { argon2PasswordCheck, hashPassword } from '../adapters/passwords/argon2.ts';
-import { isAway } from '../adapters/postgres/away.ts';
 import { keptSecret, makeToken } from '../adapters/secrets/kept-secret.ts';
 import type { TenantId } from '../domain/shared/ids.ts';
 import program from '../package.json' with { type: 'json' };
@@ -24,6 +23,7 @@ import { buildApp } from './app.ts';
 import { type Config, ConfigError, helpText, readConfig } from './config.ts';
 import type { AppDeps } from './deps.ts';
 import { buildEngine } from './engine.ts';
+import { isStoreAway } from './event-log.ts';
 import { layFoundation, startFollowing } from './foundation.ts';
 import { closeApp, listen, readTls } from './listen.ts';
 import { derivedSecret } from './master-key.ts';
@@ -198,7 +198,7 @@ async function startAll(
       },
       office: simulatorUrl,
     },
-    isAway,
+    isAway: isStoreAway,
     officeSystems: ['24sevenoffice'],
     activesync: activesyncRoute({
       ...engine.deps,
@@ -213,7 +213,7 @@ async function startAll(
       closings,
       record: recorder,
       guard,
-      isAway,
+      isAway: isStoreAway,
     }),
     shutdown: () => closings.stop(),
     conversations: async (person, device) => {

@@ -62,6 +62,7 @@ const isPort = (file: string) => /(^|[./])port\.ts$/.test(path.posix.basename(fi
 const compositionRoots: Readonly<Record<string, string>> = {
   'api/main.ts': 'the composition root',
   'api/foundation.ts': 'its part for the master key, the database, the log and the read models',
+  'api/event-log.ts': 'its part that opens the log the configuration names',
   'api/engine.ts': 'its part that puts the sync engine together',
   'api/office.ts': 'its part that connects the office',
   'api/simulator.ts': 'the office simulator as a program of its own, and the one of the demo',

@@ -2,10 +2,10 @@
 import { type LogCensus, walkedCensus } from '../../adapters/event-log/census.ts';
 import type { EventLog } from '../../adapters/event-log/port.ts';
 import { postgresCensus } from '../../adapters/event-log/postgres/census.ts';
-import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { type LogName, readLogHome } from '../../adapters/log-copy/home.ts';
 import type { Pool } from '../../adapters/postgres/pool.ts';
 import { ConfigError, readConfig } from '../config.ts';
+import { openEventLog } from '../event-log.ts';
 import type { CliEnvironment } from './command-line.ts';
 
 export interface OpenedLog {
@@ -20,13 +20,12 @@ export interface OpenedLog {
  * @throws ConfigError when it is none that outlives a process, or cannot be opened.
  */
 export async function openLog(env: CliEnvironment, pool: Pool): Promise<OpenedLog> {
-  const { EVENT_LOG, EVENTSTORE_URL } = env;
-  const { eventLog } = readConfig({ EVENT_LOG, EVENTSTORE_URL });
+  const { EVENT_LOG, EVENTSTORE_URL, EVENTSTORE_PREFIX } = env;
+  const config = readConfig({ EVENT_LOG, EVENTSTORE_URL, EVENTSTORE_PREFIX });
+  const { eventLog } = config;
   if (eventLog === 'memory') throw new ConfigError('EVENT_LOG=memory keeps nothing that a command could work on.');
-  if (eventLog === 'eventstoredb')
-    throw new ConfigError('EVENT_LOG=eventstoredb is not available yet; use postgres or memory.');
-  const log = postgresEventLog({ pool });
-  return { name: eventLog, log, census: postgresCensus(pool), close: () => log.close() };
+  const log = await openEventLog({ config, pool, isFollowing: false, onError: () => {} });
+  return { name: eventLog, log, census: censusOf(eventLog, log, pool), close: () => log.close() };
 }
 
 /** As `openLog`, for reading: it must be the log that the database says its events are in. @throws ConfigError */

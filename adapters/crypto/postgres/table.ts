@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { SubjectId, TenantId } from '../../../domain/shared/ids.ts';
-import { lanes } from '../../postgres/lanes.ts';
+import { lanes } from '../../lanes.ts';
 import { SealBroken } from '../envelope.ts';
 import { type KeyTable, keyName, type WrappedKey } from '../key-ring.ts';
 import type { MasterKey } from '../master-key.ts';

@@ -4,7 +4,7 @@ import type { ResolvedEvent } from '@eventstore/db-client';
 import type { LRUCache } from 'lru-cache';
 import type { LimitFunction } from 'p-limit';
 import type { EventId, Position, StreamName, TenantId } from '../../../domain/shared/ids.ts';
-import { type Lanes, lanes } from '../../postgres/lanes.ts';
+import { type Lanes, lanes } from '../../lanes.ts';
 import { type AppendOutcome, AppendRejected, type StoredEvent, type StreamWrite } from '../port.ts';
 import type { Announcer } from './announcer.ts';
 import { Asides } from './asides.ts';

@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { Subject } from 'rxjs';
 import type { Position, Revision, StreamName, TenantId } from '../../../domain/shared/ids.ts';
 import { NO_POSITION } from '../../../domain/shared/ids.ts';
+import { lanes } from '../../lanes.ts';
 import { isAway } from '../../postgres/away.ts';
-import { lanes } from '../../postgres/lanes.ts';
 import { checkWrites } from '../check.ts';
 import {
   type AppendOutcome,

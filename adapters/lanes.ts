@@ -1,5 +1,5 @@
 /**
- * Group commit: calls of one lane go to the database one after another, and what arrives while one is under way is
+ * Group commit: calls of one lane go to the store one after another, and what arrives while one is under way is
  * gathered and handed on together. A call's key chooses its lane, so calls with the same key stay in order.
  */
 export interface Lanes<Call, Result> {
