@@ -7,6 +7,7 @@ import { machineLine, resultText } from './report.ts';
 import { crawl } from './scenarios/crawl.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { firstSync } from './scenarios/first-sync.ts';
+import { logScenario as log } from './scenarios/log.ts';
 import { noChange } from './scenarios/no-change.ts';
 import { rebuildScenario as rebuild } from './scenarios/rebuild.ts';
 import type { Scenario, Settings } from './scenarios/scenario.ts';
@@ -24,7 +25,7 @@ const onServer: readonly Scenario[] = [
   crawl,
   fanOut,
 ];
-const names = [...onServer.map(({ name }) => name), 'rebuild'];
+const names = [...onServer.map(({ name }) => name), 'rebuild', 'log'];
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
@@ -38,6 +39,9 @@ Scenarios: ${names.join(', ')}; all unless some are named.
   --profile DIR   a CPU profile of the server for each scenario
   --keep          leave the data directories where they are
   --help
+
+log asks every event log that can be reached the same, in turns: in memory, PostgreSQL (an embedded one, or the one of
+DATABASE_URL, in databases of its own that it drops) and EventStoreDB where EVENTSTORE_URL names one.
 
 A full run takes about ten minutes and wants the machine for itself.`;
 
@@ -81,6 +85,7 @@ async function main(): Promise<void> {
   };
   for (const scenario of onServer) await attempt(scenario.name, () => onFreshServer(scenario, settings));
   await attempt('rebuild', () => rebuild(values));
+  await attempt('log', () => log(values));
 
   if (values.json) await writeFile(values.json, `${JSON.stringify({ machine, results, failures }, undefined, 2)}\n`);
   if (failures.length > 0) process.exitCode = 1;

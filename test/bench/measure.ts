@@ -11,6 +11,19 @@ export interface Aim {
   readonly unit: string;
 }
 
+/** One of several that were asked the same in turns. */
+export interface Beside {
+  readonly name: string;
+  readonly perSecond: number;
+  /** Of `perSecond`, to the one that the others are compared with. */
+  readonly ratio: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  /** Of this process. */
+  readonly clientCpuMsEach: number;
+}
+
 export interface Result {
   readonly scenario: string;
   /** How many of what: requests unless the scenario says otherwise. */
@@ -30,6 +43,7 @@ export interface Result {
   /** Inserted, updated and deleted in the database. */
   readonly rowsWritten?: number;
   readonly walBytes?: number;
+  readonly beside?: readonly Beside[];
   readonly aims: readonly Aim[];
   readonly notes: readonly string[];
 }

@@ -3,7 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import { binaries } from '../../adapters/postgres/server-user.ts';
 import { bytes, number } from './figures.ts';
-import type { Aim, Result } from './measure.ts';
+import type { Aim, Beside, Result } from './measure.ts';
 
 /** `2 × Xeon …, 23 GB, Node v24, PostgreSQL 18`: figures mean nothing without it. */
 export async function machineLine(): Promise<string> {
@@ -33,9 +33,16 @@ export function resultText(result: Result): string {
     lines.push(`  memory: at most ${bytes(result.serverPeakBytes)}${postgres}`);
   }
   if (rowsWritten !== undefined) lines.push(`  ${rowsWritten} rows written, ${bytes(walBytes ?? 0)} of WAL`);
+  lines.push(...(result.beside ?? []).map(besideText));
   for (const note of result.notes) lines.push(`  ${note}`);
   for (const aim of result.aims) lines.push(`  ${aimText(aim)}`);
   return lines.join('\n');
+}
+
+function besideText({ name, perSecond, ratio, p50Ms, p95Ms, p99Ms, clientCpuMsEach }: Beside): string {
+  const latency = `p50 ${number(p50Ms)}  p95 ${number(p95Ms)}  p99 ${number(p99Ms)} ms`;
+  const factor = `× ${number(ratio)}`;
+  return `  ${name.padEnd(13)} ${`${number(perSecond)}/s`.padStart(10)}  ${factor.padEnd(8)}  ${latency}; ${number(clientCpuMsEach)} ms CPU here each`;
 }
 
 export function isReached({ actual, limit }: Aim): boolean {

@@ -30,7 +30,7 @@ import type { Result } from '../measure.ts';
 import { cpuSecondsOf } from '../proc.ts';
 import { range } from '../stage.ts';
 
-const tenant = 'demo.example' as TenantId;
+const demo = 'demo.example' as TenantId;
 const eventsEach = 10;
 const batch = 100;
 
@@ -87,7 +87,7 @@ function storeOn(pool: pg.Pool): EventStore {
 }
 
 /** Items in turn, a hundred at a time: each is added once and changed nine times. */
-async function fill(store: EventStore, events: number): Promise<void> {
+export async function fill(store: EventStore, events: number, tenant: TenantId = demo): Promise<void> {
   const account = accountIdFrom(tenant, 'kari@demo.example');
   const heads = new Map<number, StreamHead>();
   const items = events / eventsEach;
