@@ -9,7 +9,9 @@ import type { BlobStore } from '../adapters/blobs/port.ts';
 import { PostgresBlobStore } from '../adapters/blobs/postgres.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { type Bulletin, noBulletin } from '../adapters/cluster/bulletin.port.ts';
+import { alwaysMine, type Ownership } from '../adapters/cluster/ownership.port.ts';
 import { postgresBulletin } from '../adapters/cluster/postgres/bulletin.ts';
+import { NodeLeases } from '../adapters/cluster/postgres/nodes/leases.ts';
 import { postgresTurns } from '../adapters/cluster/postgres/turns.ts';
 import type { Turns } from '../adapters/cluster/turns.port.ts';
 import { keyRing } from '../adapters/crypto/key-ring.ts';
@@ -37,6 +39,9 @@ import { createKysely } from '../adapters/postgres/kysely.ts';
 import { migrate } from '../adapters/postgres/migrate.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
 import { keptSecret, makeMasterKey } from '../adapters/secrets/kept-secret.ts';
+import type { TenantId } from '../domain/shared/ids.ts';
+import program from '../package.json' with { type: 'json' };
+import { CheckpointMoved, NewerReadModel } from '../projections/runner/checkpoints.ts';
 import { rebuildOutdated } from '../projections/runner/outdated.ts';
 import type { AnyDatabase, Projection } from '../projections/runner/projection.ts';
 import { ProjectionRunner } from '../projections/runner/runner.ts';
@@ -60,6 +65,8 @@ export interface Foundation {
   readonly log: EventLog;
   /** What the nodes on one database tell each other. */
   readonly bulletin: Bulletin;
+  /** Which tenants this node works for. Not started yet. */
+  readonly ownership: Ownership;
   /** Absent where there cannot be other nodes. */
   readonly turns?: Turns;
   readonly census: LogCensus;
@@ -133,11 +140,12 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
     events: allEvents(),
   });
   const store = bodies.over(stored);
+  const ownership = isInMemory ? alwaysMine : leases(pool, bulletin, logger);
+  teardown.add('the work for tenants', () => ownership.stop());
   const runner = new ProjectionRunner({
-    db,
-    store,
-    projections,
-    onError: (error, tenant) => logger.error({ err: error, tenant }, 'a page of events was not projected'),
+    ...{ db, store, projections },
+    onError: (error, tenant) => notProjected(error, tenant, logger),
+    ...(isInMemory ? {} : { nodes: { ownership, bulletin } }),
   });
   teardown.add('the projections', () => runner.stop());
   return {
@@ -150,6 +158,7 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
       projections,
       log,
       bulletin,
+      ownership,
       census,
       blobs,
       bodies,
@@ -164,7 +173,7 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
 
 /** Read models of an older program are made anew first; then all of them follow the log. */
 export async function startFollowing(
-  { db, store, projections, runner, anchoring }: Foundation,
+  { db, store, projections, ownership, runner, anchoring }: Foundation,
   logger: Logger,
 ): Promise<void> {
   await rebuildOutdated({
@@ -172,8 +181,23 @@ export async function startFollowing(
     onBegin: (projection, from, to) => logger.info({ projection, from, to }, 'a read model is made anew'),
     onEnd: (projection, { events }) => logger.info({ projection, events }, 'a read model was made anew'),
   });
+  await ownership.start((await store.tenants()).map(({ tenant }) => tenant));
   await runner.start();
   anchoring?.anchors.start();
+}
+
+function leases(pool: Pool, bulletin: Bulletin, logger: Logger): Ownership {
+  return new NodeLeases({
+    ...{ pool, bulletin, version: program.version },
+    onError: (error) => logger.warn({ err: error }, 'this node could not renew its lease, and will try again'),
+  });
+}
+
+function notProjected(error: unknown, tenant: TenantId, logger: Logger): void {
+  if (error instanceof NewerReadModel) {
+    logger.warn(`${error.message} This node leaves the read models to the newer ones from now on.`);
+  } else if (error instanceof CheckpointMoved) logger.debug({ tenant }, 'another node projected a page first');
+  else logger.error({ err: error, tenant }, 'a page of events was not projected');
 }
 
 function openBulletin(pool: Pool, logger: Logger): Promise<Bulletin> {

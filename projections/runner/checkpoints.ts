@@ -17,24 +17,56 @@ export const checkpointMigration: Migration = {
   },
 };
 
+type Versions = readonly { readonly name: string; readonly version: number }[];
+type Row = {
+  readonly tenant: TenantId;
+  readonly projection: string;
+  readonly version: number;
+  readonly position: string;
+};
+
+/** A newer program has made the rows of a read model anew: this one must not write them. */
+export class NewerReadModel extends Error {
+  override readonly name = 'NewerReadModel';
+}
+
+/**
+ * Where each of the projections stands; one of an older version stands at the beginning.
+ * @throws NewerReadModel unless that is `expected`.
+ */
 export async function readCheckpoints(
   db: Kysely<AnyDatabase>,
   tenant: TenantId,
-  projections: readonly { name: string; version: number }[],
+  projections: Versions,
+  newer: 'expected' | 'thrown' = 'thrown',
 ): Promise<Map<string, Position>> {
-  const { rows } = await sql<{ projection: string; version: number; position: string }>`
+  const { rows } = await sql<Row>`
     select projection, version, position from projection_checkpoint where tenant = ${tenant}
   `.execute(db);
+  return positionsOf(rows, projections, newer);
+}
+
+/** As `readCheckpoints`, of every tenant that has any, whatever newer programs wrote. */
+export async function readAllCheckpoints(
+  db: Kysely<AnyDatabase>,
+  projections: Versions,
+): Promise<Map<TenantId, Map<string, Position>>> {
+  const { rows } = await sql<Row>`select tenant, projection, version, position from projection_checkpoint`.execute(db);
+  const all = Map.groupBy(rows, ({ tenant }) => tenant);
+  return new Map([...all].map(([tenant, rows]) => [tenant, positionsOf(rows, projections, 'expected')]));
+}
+
+function positionsOf(rows: readonly Row[], projections: Versions, newer: 'expected' | 'thrown'): Map<string, Position> {
   const stored = new Map(rows.map((row) => [row.projection, row]));
   return new Map(
     projections.map(({ name, version }) => {
       const row = stored.get(name);
-      if (row && row.version > version) {
-        throw new Error(
+      if (row && row.version > version && newer === 'thrown') {
+        throw new NewerReadModel(
           `The read model ${name} was written by a newer MobileSync (version ${row.version} > ${version}).`,
         );
       }
-      return [name, row && row.version === version ? (Number(row.position) as Position) : NO_POSITION];
+      return [name, row && row.version >= version ? (Number(row.position) as Position) : NO_POSITION];
     }),
   );
 }

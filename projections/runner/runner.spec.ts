@@ -1,25 +1,23 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { NEVER } from 'rxjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { z } from 'zod';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
 import { masterKey } from '../../adapters/crypto/master-key.ts';
 import { memoryKeyTable } from '../../adapters/crypto/memory.ts';
-import type { EventStore, RecordedEvent, StreamHead } from '../../adapters/event-log/event-store.port.ts';
+import type { EventStore, StreamHead } from '../../adapters/event-log/event-store.port.ts';
 import { emptyHead } from '../../adapters/event-log/event-store.port.ts';
 import { createEventStore } from '../../adapters/event-log/event-store.ts';
 import { memoryEventLog } from '../../adapters/event-log/memory.ts';
 import { commandIdFrom } from '../../adapters/ids.ts';
 import type { EventMeta } from '../../domain/shared/event.ts';
 import type { Instant, Position, StreamName, SubjectId, TenantId } from '../../domain/shared/ids.ts';
-import { defineEvents, eventRegistry } from '../../domain/shared/upcast.ts';
 import { freshDatabase } from '../../test/postgres.ts';
 import { CheckpointMoved } from './checkpoints.ts';
 import { PageWrites } from './page.ts';
 import type { AnyDatabase, Projection } from './projection.ts';
+import { createJournalTable, type Journal, journal, noteEvents } from './rig.ts';
 import { type Projected, ProjectionRunner } from './runner.ts';
 
-const events = defineEvents({ Noted: { version: 1, schema: z.object({ text: z.string() }), upcasters: [] } });
 const at = '2026-03-01T08:00:00.000Z' as Instant;
 
 let db: Kysely<AnyDatabase>;
@@ -33,48 +31,17 @@ let errors: unknown[];
 beforeAll(async () => {
   const { pool } = await freshDatabase();
   db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool }) });
-  // Without a key: whatever is written twice stands there twice.
-  await sql`create table journal (tenant text, name text, position bigint, text text)`.execute(db);
+  await createJournalTable(db);
 });
 beforeEach(() => {
   tenant = `tenant${++tenants}.example` as TenantId;
   const keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
-  store = createEventStore({ log: memoryEventLog(), keys, clock: () => at, events: eventRegistry(events) });
+  store = createEventStore({ log: memoryEventLog(), keys, clock: () => at, events: noteEvents() });
   [heads, runners, errors] = [new Map(), [], []];
 });
 afterEach(async () => {
   for (const runner of runners) await runner.stop();
 });
-
-interface Journal extends Projection {
-  readonly pages: number[][];
-  /** Positions up to which it was told that its pages are written. */
-  readonly written: number[];
-  /** Called when the page is folded, and none of it is written. */
-  during: (events: readonly RecordedEvent[]) => Promise<void> | void;
-}
-
-function journal(name = 'journal', version = 1, how: 'first' | 'later' = 'later'): Journal {
-  return {
-    name,
-    version,
-    migrations: [],
-    pages: [],
-    during: () => {},
-    written: [],
-    async project(page) {
-      const { tenant, events } = page;
-      const said = events.map(({ data }) => (data as { text: string }).text);
-      page[how](sql`
-        insert into journal select ${tenant}, ${name}, * from unnest(
-          ${events.map(({ position }) => position)}::bigint[], ${said}::text[])`);
-      page.written(() => this.written.push(events.at(-1)?.position ?? 0));
-      this.pages.push(events.map(({ position }) => position));
-      await this.during(events);
-      return new Map(events.map(({ stream, position }) => [stream, [position]]));
-    },
-  };
-}
 
 function runner(projections: readonly Projection[], options: { pageSize?: number; store?: EventStore } = {}) {
   const made = new ProjectionRunner({
