@@ -1,4 +1,5 @@
 /** The move of a log that real phones filled, between every two logs there are, and back. */
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CollectionId, ItemId } from '../../domain/shared/ids.ts';
 import { itemSubject } from '../../domain/shared/streams.ts';
@@ -10,6 +11,8 @@ import { MemoryBlobStore } from '../blobs/memory.ts';
 import { keyRing } from '../crypto/key-ring.ts';
 import { masterKey } from '../crypto/master-key.ts';
 import { memoryKeyTable } from '../crypto/memory.ts';
+import { parseAddress } from '../event-log/eventstoredb/address.ts';
+import { eventStoreLog } from '../event-log/eventstoredb/log.ts';
 import { memoryEventLog } from '../event-log/memory.ts';
 import { type EventLog, LogSealed } from '../event-log/port.ts';
 import { postgresEventLog } from '../event-log/postgres/log.ts';
@@ -19,6 +22,8 @@ import { LogCopy } from './copy.ts';
 import { cutOver } from './cut-over.ts';
 import { Died, dying, everything } from './rig.ts';
 
+const url = process.env.EVENTSTORE_URL;
+const newPrefix = (): string => `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
 const per = 'per@fjord.example';
 const keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
 const blobs = new MemoryBlobStore();
@@ -27,7 +32,13 @@ const blobs = new MemoryBlobStore();
 const logs: Readonly<Record<string, () => Promise<EventLog>>> = {
   memory: async () => memoryEventLog(),
   PostgreSQL: async () => postgresEventLog({ pool: (await freshDatabase()).pool }),
+  ...(url === undefined
+    ? {}
+    : { EventStoreDB: () => eventStoreLog({ address: parseAddress(url), prefix: newPrefix() }) }),
 };
+if (url === undefined) {
+  it.skip('the same with EventStoreDB: needs EVENTSTORE_URL, such as esdb://127.0.0.1:2113?tls=false', () => {});
+}
 
 /** Two people of two companies with two phones each; hundreds of events, great ones, and some that nobody can read. */
 async function fill(world: World): Promise<Phone[]> {
@@ -100,17 +111,18 @@ describe('a log that phones filled', () => {
     }
   });
 
-  for (const [name, open] of Object.entries(logs)) {
-    it(`copied into ${name} and out of it again is the same, event by event`, async () => {
-      const there = await open();
-      await new LogCopy({ from: filled, to: there }).catchUp();
-      await mustBeOne(filled, there);
-      const back = memoryEventLog();
-      await new LogCopy({ from: there, to: back }).catchUp();
-      await mustBeOne(filled, back);
-      await there.close();
-    }, 60_000);
+  it(`copied through ${[...Object.keys(logs), 'PostgreSQL', 'memory'].join(', ')} is the same everywhere, event by event`, async () => {
+    const opened: EventLog[] = [];
+    for (const open of [...Object.values(logs), logs.PostgreSQL!, logs.memory!]) {
+      const next = await open();
+      await new LogCopy({ from: opened.at(-1) ?? filled, to: next }).catchUp();
+      await mustBeOne(filled, next);
+      opened.push(next);
+    }
+    for (const log of opened) await log.close();
+  }, 60_000);
 
+  for (const [name, open] of Object.entries(logs)) {
     it(`copied into ${name} and cut at every append is gone on with`, async () => {
       const there = await open();
       let nth = 0;
