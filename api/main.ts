@@ -43,6 +43,8 @@ import { Teardown } from './teardown.ts';
 
 const stopWithinMs = 4_500;
 const settleWithinMs = 30_000;
+/** Whose log is asked for to see whether one answers. */
+const nobody = 'nobody.invalid' as TenantId;
 
 interface Running {
   readonly url: string;
@@ -195,6 +197,7 @@ async function startAll(
     ready: {
       checks: {
         database: async () => void (await sql`select 1`.execute(db)),
+        ...(config.eventLog === 'eventstoredb' ? { eventStore: async () => void (await log.head(nobody)) } : {}),
       },
       office: simulatorUrl,
     },

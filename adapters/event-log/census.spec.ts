@@ -8,6 +8,7 @@ import { event, newTenant, write } from './contract.ts';
 import { emptyHead } from './event-store.port.ts';
 import type { Finding } from './finding.ts';
 import { memoryEventLog } from './memory.ts';
+import { LogDamaged } from './port.ts';
 import { postgresCensus } from './postgres/census.ts';
 import { postgresEventLog } from './postgres/log.ts';
 import { joinPayload } from './sealed.ts';
@@ -53,23 +54,26 @@ it('says the same by SQL and through the port alone', async () => {
 it('through the port: a stream that is read shorter than the log, or not at all, is found by a proof', async () => {
   const log = memoryEventLog();
   const tenant = newTenant();
-  for (const stream of ['whole', 'short', 'gone'])
+  for (const stream of ['whole', 'short', 'gone', 'broken'])
     for (let revision = 0, before = emptyHead.hash; revision < 3; revision++) {
       const one = event(`${stream}${revision}`);
       before = chainHash(before, { ...one, tenant, stream, revision } as never);
       await log.append(tenant, [write(stream, revision - 1, { ...one, hash: before })]);
     }
-  // An index of streams that lost what it had of two of them.
+  // An index of streams that lost what it had of three of them.
   const census = walkedCensus({
     readAll: log.readAll,
-    readStream: async (of, stream, { from = 0 } = {}) =>
-      (await log.readStream(of, stream)).slice(0, { short: 2, gone: 0 }[stream as string]).slice(from),
+    readStream: async (of, stream, { from = 0 } = {}) => {
+      if ((stream as string) === 'broken') throw new LogDamaged('a link leads nowhere');
+      return (await log.readStream(of, stream)).slice(0, { short: 2, gone: 0 }[stream as string]).slice(from);
+    },
   });
   const findings: Finding[] = [];
   await verifyTenant(tenant, { log, census, onFinding: (finding) => findings.push(finding) });
   expect(findings).toEqual([
     { kind: 'uncounted', tenant, stream: 'short', revision: 2 },
     { kind: 'uncounted', tenant, stream: 'gone', revision: 2 },
+    { kind: 'uncounted', tenant, stream: 'broken', revision: 2 },
   ]);
   expect(
     await verifyTenant(tenant, { log, census: walkedCensus(log), onFinding: ({ kind }) => expect.unreachable(kind) }),

@@ -3,7 +3,7 @@
  * way that costs it least; `walkedCensus` is the way that every log has.
  */
 import { NO_POSITION, type StreamName, type SubjectId, type TenantId } from '../../domain/shared/ids.ts';
-import type { EventLog } from './port.ts';
+import { type EventLog, LogDamaged } from './port.ts';
 import { splitPayload } from './sealed.ts';
 
 export interface StreamEnd {
@@ -50,11 +50,17 @@ export function walkedCensus(log: Pick<EventLog, 'readAll' | 'readStream'>): Log
   };
 }
 
+/** A stream that cannot be read is one without events. */
 async function endOf(log: Pick<EventLog, 'readStream'>, tenant: TenantId, { stream, revision }: StreamEnd) {
-  const tail = await log.readStream(tenant, stream, { from: Math.max(0, revision) });
-  // What ends earlier than it was walked is read whole: that is rare, and its end is asked for.
-  const last = tail.at(-1) ?? (await log.readStream(tenant, stream)).at(-1);
-  return { stream, revision: last?.revision ?? -1 };
+  try {
+    const tail = await log.readStream(tenant, stream, { from: Math.max(0, revision) });
+    // What ends earlier than it was walked is read whole: that is rare, and its end is asked for.
+    const last = tail.at(-1) ?? (await log.readStream(tenant, stream)).at(-1);
+    return { stream, revision: last?.revision ?? -1 };
+  } catch (error) {
+    if (error instanceof LogDamaged) return { stream, revision: -1 };
+    throw error;
+  }
 }
 
 /** What is no payload of ours is sealed by nobody we know. */

@@ -101,3 +101,8 @@ export class AppendRejected extends Error {
 export class LogSealed extends Error {
   override readonly name = 'LogSealed';
 }
+
+/** What a log keeps beside the order of its events is not what the events say; `verify` says more. */
+export class LogDamaged extends Error {
+  override readonly name: string = 'LogDamaged';
+}

@@ -1,5 +1,6 @@
 /** What the store answered instead of doing what it was asked, and what that means for whoever asked. */
 import { isCommandError } from '@eventstore/db-client';
+import { LogDamaged } from '../port.ts';
 
 /**
  * The store could not be asked for so long that waiting on is of no use. What an append that ends so has done is not
@@ -15,7 +16,7 @@ export class EventStoreRefused extends Error {
 }
 
 /** What the links of a tenant say is not what its events say: something took records out of the store. */
-export class IndexDamaged extends Error {
+export class IndexDamaged extends LogDamaged {
   override readonly name = 'IndexDamaged';
 }
 
