@@ -10,6 +10,7 @@ import { firstSync } from './scenarios/first-sync.ts';
 import { logScenario as log } from './scenarios/log.ts';
 import { noChange } from './scenarios/no-change.ts';
 import { rebuildScenario as rebuild } from './scenarios/rebuild.ts';
+import { replicaScenario as replica } from './scenarios/replica.ts';
 import type { Scenario, Settings } from './scenarios/scenario.ts';
 import { setUp, setUpDemo } from './scenarios/set-up.ts';
 import { throughput, throughputOffice } from './scenarios/throughput.ts';
@@ -25,7 +26,7 @@ const onServer: readonly Scenario[] = [
   crawl,
   fanOut,
 ];
-const names = [...onServer.map(({ name }) => name), 'rebuild', 'log'];
+const names = [...onServer.map(({ name }) => name), 'rebuild', 'log', 'replica'];
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
@@ -41,7 +42,8 @@ Scenarios: ${names.join(', ')}; all unless some are named.
   --help
 
 log asks every event log that can be reached the same, in turns: in memory, PostgreSQL (an embedded one, or the one of
-DATABASE_URL, in databases of its own that it drops) and EventStoreDB where EVENTSTORE_URL names one.
+DATABASE_URL, in databases of its own that it drops) and EventStoreDB where EVENTSTORE_URL names one. replica
+measures what it costs to wait for a standby in another data centre.
 
 A full run takes about ten minutes and wants the machine for itself.`;
 
@@ -86,6 +88,7 @@ async function main(): Promise<void> {
   for (const scenario of onServer) await attempt(scenario.name, () => onFreshServer(scenario, settings));
   await attempt('rebuild', () => rebuild(values));
   await attempt('log', () => log(values));
+  await attempt('replica', () => replica(values));
 
   if (values.json) await writeFile(values.json, `${JSON.stringify({ machine, results, failures }, undefined, 2)}\n`);
   if (failures.length > 0) process.exitCode = 1;

@@ -20,8 +20,8 @@ export interface Beside {
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
-  /** Of this process. */
-  readonly clientCpuMsEach: number;
+  /** Of the process that asks the log, or of the server. */
+  readonly cpuMsEach: number;
 }
 
 export interface Result {

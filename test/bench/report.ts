@@ -39,10 +39,10 @@ export function resultText(result: Result): string {
   return lines.join('\n');
 }
 
-function besideText({ name, perSecond, ratio, p50Ms, p95Ms, p99Ms, clientCpuMsEach }: Beside): string {
+function besideText({ name, perSecond, ratio, p50Ms, p95Ms, p99Ms, cpuMsEach }: Beside): string {
   const latency = `p50 ${number(p50Ms)}  p95 ${number(p95Ms)}  p99 ${number(p99Ms)} ms`;
   const factor = `× ${number(ratio)}`;
-  return `  ${name.padEnd(13)} ${`${number(perSecond)}/s`.padStart(10)}  ${factor.padEnd(8)}  ${latency}; ${number(clientCpuMsEach)} ms CPU here each`;
+  return `  ${name.padEnd(13)} ${`${number(perSecond)}/s`.padStart(10)}  ${factor.padEnd(8)}  ${latency}; ${number(cpuMsEach)} ms CPU each`;
 }
 
 export function isReached({ actual, limit }: Aim): boolean {

@@ -88,7 +88,7 @@ function resultOf(operation: Operation, totals: ReadonlyMap<Subject, Total>, not
       p50Ms: percentile(samplesMs, 0.5),
       p95Ms: percentile(samplesMs, 0.95),
       p99Ms: percentile(samplesMs, 0.99),
-      clientCpuMsEach: total.cpuMs / total.count,
+      cpuMsEach: total.cpuMs / total.count,
     };
   });
   const { count, seconds } = reference;

@@ -52,7 +52,7 @@ const scenario = (name: string, office: boolean): Scenario => ({
 export const throughput = scenario('throughput', false);
 export const throughputOffice = scenario('throughput-office', true);
 
-async function send(phone: Phone, command: SyncCommand): Promise<string[]> {
+export async function send(phone: Phone, command: SyncCommand): Promise<string[]> {
   const [id = ''] = phone.folders('contact');
   const folder = phone.folder(id);
   const answer = await sync(phone.client, {
