@@ -30,7 +30,7 @@ const words: Readonly<Record<number, string>> = {
   503: 'unavailable',
 };
 
-const isSealed =
+const isMoved =
   'The events are moved to another log just now: nothing can be changed until the server is started on it.';
 
 /** To be thrown: what is asked for cannot be had just now. The message is told. */
@@ -45,6 +45,7 @@ export const errorHandler =
     if (!isAway(error)) return onError(error, request, reply);
     request.log.warn({ reason: error.message, req: request }, 'a store cannot be reached');
     reply.header('retry-after', String(awaySeconds));
+    if (error instanceof LogSealed) return fail(reply, 503, 'unavailable', isMoved);
     return fail(reply, 503, 'unavailable', 'The database cannot be reached just now; ask again in a few seconds.');
   };
 
@@ -57,7 +58,6 @@ export function onError(error: FastifyError, request: FastifyRequest, reply: Fas
     });
     return fail(reply, 400, 'invalid_request', `${[...new Set(details)].join('; ')}.`);
   }
-  if (error instanceof LogSealed) return fail(reply, 503, 'unavailable', isSealed);
   const status = error.statusCode ?? 500;
   if (status < 500) return fail(reply, status, words[status] ?? 'invalid_request', error.message);
   if (status === 503) return fail(reply, 503, 'unavailable', error.message);

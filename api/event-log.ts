@@ -3,7 +3,7 @@ import { parseAddress } from '../adapters/event-log/eventstoredb/address.ts';
 import { EventStoreUnavailable } from '../adapters/event-log/eventstoredb/failure.ts';
 import { eventStoreLog } from '../adapters/event-log/eventstoredb/log.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
-import type { EventLog } from '../adapters/event-log/port.ts';
+import { type EventLog, LogSealed } from '../adapters/event-log/port.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
 import { isAway } from '../adapters/postgres/away.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
@@ -33,5 +33,6 @@ export async function openEventLog({ config, pool, isFollowing, onError }: Event
   }
 }
 
-/** The database or the event store cannot be reached just now, and the same later will do. */
-export const isStoreAway = (error: unknown): boolean => error instanceof EventStoreUnavailable || isAway(error);
+/** Nothing can be stored just now, since a store is not reached or the log is moved; the same later will do. */
+export const isStoreAway = (error: unknown): boolean =>
+  error instanceof EventStoreUnavailable || error instanceof LogSealed || isAway(error);
