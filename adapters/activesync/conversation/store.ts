@@ -155,6 +155,12 @@ export class ConversationStore {
     }
   }
 
+  /** Whether nobody continued it by now, on any node. */
+  async isLast(id: ConversationId, { head }: Conversation): Promise<boolean> {
+    await this.#options.store.heard?.(id.tenant);
+    return (await this.load(id)).head.revision === head.revision;
+  }
+
   async #read(id: ConversationId): Promise<Conversation> {
     const { store, view } = this.#options;
     const row = await view.conversation(id.tenant, id.device, id.collection);

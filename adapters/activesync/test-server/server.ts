@@ -25,18 +25,23 @@ import { AccountsReader } from '../../../projections/accounts/read.ts';
 import { devicesView } from '../../../projections/devices/project.ts';
 import { DevicesReader } from '../../../projections/devices/read.ts';
 import { foldersView } from '../../../projections/folders/project.ts';
-import { checkpointMigration } from '../../../projections/runner/checkpoints.ts';
+import { CheckpointMoved, checkpointMigration } from '../../../projections/runner/checkpoints.ts';
 import type { AnyDatabase } from '../../../projections/runner/projection.ts';
 import { ProjectionRunner } from '../../../projections/runner/runner.ts';
 import { MemoryBlobStore } from '../../blobs/memory.ts';
+import type { BlobStore } from '../../blobs/port.ts';
 import { systemClock } from '../../clock.ts';
-import { keyRing } from '../../crypto/key-ring.ts';
+import type { Bulletin } from '../../cluster/bulletin.port.ts';
+import { postgresTurns } from '../../cluster/postgres/turns.ts';
+import { type KeyTable, keyRing } from '../../crypto/key-ring.ts';
 import { masterKey } from '../../crypto/master-key.ts';
 import { memoryKeyTable } from '../../crypto/memory.ts';
 import type { KeyRing } from '../../crypto.port.ts';
 import type { EventStore } from '../../event-log/event-store.port.ts';
 import { createEventStore } from '../../event-log/event-store.ts';
-import { memoryEventLog } from '../../event-log/memory.ts';
+import { followOthers } from '../../event-log/followed.ts';
+import { type MemoryStorage, memoryEventLog } from '../../event-log/memory.ts';
+import type { EventLog } from '../../event-log/port.ts';
 import { ItemBodies } from '../../items/bodies.ts';
 import { migrate } from '../../postgres/migrate.ts';
 import { migrations } from '../../postgres/migrations/index.ts';
@@ -65,21 +70,50 @@ export interface TestParts {
   readonly store: EventStore;
 }
 
+/** What nodes of one installation share beside the database. */
+export interface TestSite {
+  readonly log: MemoryStorage;
+  readonly keys: KeyTable;
+  readonly blobs: BlobStore;
+}
+
+export function testSite(): TestSite {
+  return { log: new Map(), keys: memoryKeyTable(), blobs: new MemoryBlobStore() };
+}
+
+/** One of several nodes. */
+export interface TestNode {
+  readonly site: TestSite;
+  readonly bulletin: Bulletin;
+  /** How often it looks for what it was not told of. */
+  readonly lookEveryMs: number;
+}
+
+async function openLog(site: TestSite, node: TestNode | undefined, errors: object[]): Promise<EventLog> {
+  const log = memoryEventLog(site.log);
+  if (!node) return log;
+  const { bulletin, lookEveryMs } = node;
+  const onError = (error: unknown) => void errors.push({ error });
+  return await followOthers(log, { bulletin, lookEveryMs, onError, heads: () => log.tenants() });
+}
+
 export async function startTestServer(
   pool: pg.Pool,
   change: (deps: ActiveSyncDeps, parts: TestParts) => ActiveSyncDeps = (deps) => deps,
-  options: RouteOptions = {},
+  { node, ...options }: RouteOptions & { readonly node?: TestNode } = {},
 ): Promise<TestServer> {
+  const site = node?.site ?? testSite();
   const db = new Kysely<AnyDatabase>({ dialect: new PostgresDialect({ pool }) });
-  const keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
+  const master = masterKey(new Uint8Array(32).fill(7));
+  const keys = keyRing({ table: site.keys, master, ...(node ? { bulletin: node.bulletin } : {}) });
   const projections = [accountsView(), devicesView(), foldersView(), ...engineProjections(keys)];
   const known = new Set(migrations.map(({ name }) => name));
   const views = [checkpointMigration, ...projections.flatMap((projection) => projection.migrations)];
   await migrate(pool, [...migrations, ...views.filter(({ name }) => !known.has(name))]);
-  const log = memoryEventLog();
   const errors: object[] = [];
+  const log = await openLog(site, node, errors);
   const bodies = new ItemBodies({
-    blobs: new MemoryBlobStore(),
+    blobs: site.blobs,
     keys,
     onLost: (_, item) => void errors.push({ lost: item }),
   });
@@ -98,7 +132,11 @@ export async function startTestServer(
     ),
   });
   const store = bodies.over(stored);
-  const runner = new ProjectionRunner({ db, store, projections, onError: (error) => errors.push({ error }) });
+  const runner = new ProjectionRunner({
+    ...{ db, store, projections },
+    // Another node may be faster; then what it wrote is read.
+    onError: (error) => error instanceof CheckpointMoved || errors.push({ error }),
+  });
   const reader = new AccountsReader(db);
   const directory = new Directory({ store, reader, projected: runner.projected });
   const settled = async (tenant: TenantId): Promise<void> => {
@@ -125,6 +163,7 @@ export async function startTestServer(
     runner,
     folders: createFolders(store, directory),
     syncKeySecret: new Uint8Array(32).fill(9),
+    ...(node ? { turns: postgresTurns({ pool, isAlone: () => node.bulletin.isAlone() }) } : {}),
     now: systemClock.instant,
   });
   const closings = new Closings();

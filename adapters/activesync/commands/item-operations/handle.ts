@@ -6,7 +6,7 @@ import { holdFolders } from '../../conversation/hold-folder.ts';
 import type { ActiveSyncDeps } from '../../deps.ts';
 import { statusAnswer } from '../../http/command-status.ts';
 import type { CommandHandler } from '../../request.ts';
-import { actorOf, causeOf, itemsOf, type Session } from '../../session.ts';
+import { actorOf, causeOf, conversationOf, itemsOf, type Session } from '../../session.ts';
 import { itemOperationsStatus } from '../../status.ts';
 import { AirSync, AirSyncBase, ItemOperations, Search } from '../../wbxml/code-pages/index.ts';
 import { child, childrenOf, type Element, textOf } from '../../wbxml/element.ts';
@@ -79,6 +79,8 @@ async function fetch(
   if (fileReference !== undefined) return refuse(itemOperationsStatus.invalidAttachment);
   const folder = collectionId === undefined ? undefined : tree.get(collectionId as CollectionId);
   if (!folder || !serverId) return refuse(itemOperationsStatus.notFound);
+  // The device may just have been told, perhaps by another node, that the item is stored.
+  await deps.conversations.caughtUp(conversationOf(session, folder.collection));
   const [row] = await deps.view.byItems(session.tenant, itemsOf(folder), [serverId as ItemId]);
   const fields = row && !row.deleted ? (await deps.open(session.tenant, [row])).get(row.item) : undefined;
   if (!fields) return refuse(itemOperationsStatus.notFound);

@@ -13,6 +13,8 @@ import { conversationOf, itemsOf, type Session } from '../../session.ts';
 
 const nothingOwn: ReadonlyMap<ItemId, Held | null> = new Map();
 const noVersions: ReadonlyMap<ItemId, number> = new Map();
+/** After so many the device may as well look for itself. */
+const attemptsMax = 4;
 
 /**
  * Counts what the device was told last as known. Costs no look at the database while nothing in the folder moved; a
@@ -23,8 +25,12 @@ export async function hasNews(deps: SyncDeps, session: Session, folder: Folder):
   if (await isStill(deps, id, viewOf(deps, session, folder, await deps.conversations.load(id)))) return false;
   // A Sync of the device may be at work: what it has just changed is its own only once its answer is stored.
   return await deps.conversations.exclusively(id, async () => {
-    const view = viewOf(deps, session, folder, await deps.conversations.load(id));
-    return !(await isStill(deps, id, view)) && (await look(deps, id, view as View));
+    for (let attempt = 1; ; attempt++) {
+      const view = viewOf(deps, session, folder, await deps.conversations.load(id));
+      if ((await isStill(deps, id, view)) || !(await look(deps, id, view as View))) return false;
+      // It may be at work on another node, where it does not wait for this.
+      if (attempt === attemptsMax || (await deps.conversations.isLast(id, (view as View).conversation))) return true;
+    }
   });
 }
 
