@@ -64,7 +64,7 @@ export function parseAddress(text: string): StoreAddress {
     tls: isPlain ? undefined : { caFile: options.get('tlscafile') },
     keepAliveIntervalMs: milliseconds('keepAliveInterval', options.get('keepaliveinterval'), 10_000),
     keepAliveTimeoutMs: milliseconds('keepAliveTimeout', options.get('keepalivetimeout'), 5_000),
-    deadlineMs: milliseconds('defaultDeadline', options.get('defaultdeadline'), 10_000),
+    deadlineMs: milliseconds('defaultDeadline', options.get('defaultdeadline'), 5_000),
   };
 }
 

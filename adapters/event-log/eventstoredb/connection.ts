@@ -17,7 +17,7 @@ import {
   streamNameFilter,
 } from '@eventstore/db-client';
 import type { StoreAddress, StoreHost } from './address.ts';
-import { EventStoreUnavailable, finalError, reasonOf } from './failure.ts';
+import { EventStoreUnavailable, finalError, isUnknownUser, reasonOf, unknownUser } from './failure.ts';
 import { findLeader, NoLeader } from './nodes.ts';
 import type { WireEvent } from './wire.ts';
 
@@ -38,6 +38,7 @@ export interface ConnectionOptions {
 
 const firstPauseMs = 25;
 const maxPauseMs = 500;
+const usersKnownAfterMs = 8_000;
 
 /** The client with a way to end its channel, which `dispose` leaves open. */
 class Client extends EventStoreDBClient {
@@ -137,13 +138,19 @@ export class Connection {
   /** Tries until it goes well, with growing pauses. @throws EventStoreUnavailable after `patienceMs`, EventStoreRefused */
   async patiently<Result>(attempt: () => Promise<Result>, patienceMs = this.patienceMs): Promise<Result> {
     const until = performance.now() + patienceMs;
+    let unknownFrom: number | undefined;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, maxPauseMs)) {
       try {
         return await attempt();
       } catch (error) {
         const refused = finalError(error);
         if (refused) throw refused;
-        if (this.#isClosed || performance.now() + pauseMs > until) throw this.unavailable(error, patienceMs);
+        const now = performance.now();
+        if (isUnknownUser(error)) {
+          unknownFrom ??= now;
+          if (now + pauseMs > Math.min(until, unknownFrom + usersKnownAfterMs)) throw unknownUser(error);
+        }
+        if (this.#isClosed || now + pauseMs > until) throw this.unavailable(error, patienceMs);
       }
       await this.pause(pauseMs);
     }

@@ -22,20 +22,30 @@ export class IndexDamaged extends LogDamaged {
 
 /** The client's words for answers that another try does not change, with what to do about each. */
 const final: Readonly<Record<string, string>> = {
-  'access-denied':
-    'it does not let this user do that: look at the user, the password and the rights on streams and $all',
+  'access-denied': 'it does not let this user do that: look at its rights on streams and on $all',
   'stream-deleted': 'the stream was deleted for good',
   'maximum-append-size-exceeded': 'its MaxAppendSize is less than 1 MiB',
   unsupported: 'it is too old',
   'invalid-argument': 'it did not take an argument',
 };
 
+/** gRPC's UNAUTHENTICATED. */
+const unauthenticated = 16;
+
 /** @returns the error to end with; undefined when another try may go better. */
 export function finalError(error: unknown): EventStoreRefused | undefined {
-  const type = isCommandError(error as Error) ? (error as { type?: string }).type : undefined;
-  const what = type === undefined ? undefined : final[type];
+  if (!isCommandError(error as Error) || isUnknownUser(error)) return undefined;
+  const what = final[(error as { type: string }).type];
   return what === undefined ? undefined : new EventStoreRefused(`EventStoreDB refused: ${what}`, { cause: error });
 }
+
+/** The login is wrong; but a store that has just begun to run knows no users for some seconds. */
+export function isUnknownUser(error: unknown): boolean {
+  return isCommandError(error as Error) && (error as { code?: number }).code === unauthenticated;
+}
+
+export const unknownUser = (cause: unknown): EventStoreRefused =>
+  new EventStoreRefused('EventStoreDB refused: it does not know this user and password', { cause });
 
 /** In a sentence, for the operator; messages of the client hold no password. */
 export function reasonOf(error: unknown): string {

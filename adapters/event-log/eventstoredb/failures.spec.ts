@@ -296,6 +296,9 @@ describe.skipIf(!nodeCommand)('an event store of one node (needs EVENTSTORE_COMM
       })().catch((error: unknown) => error);
       expect(refused).toBeInstanceOf(EventStoreUnavailable);
       expect((refused as Error).message).toContain('room on their disks');
+      console.info(
+        `without room the server ended ${small.node.ends} times by itself; ${stored.length} events are stored`,
+      );
       await rm(filler);
       // What was not acknowledged may be stored; its stream says so.
       await expect.poll(() => log.head(tenant).catch(() => -1), { timeout: 60_000, interval: 500 }).toBeGreaterThan(0);
@@ -312,7 +315,7 @@ describe.skipIf(!nodeCommand)('an event store of one node (needs EVENTSTORE_COMM
 
 describe.skipIf(!clusterCommand || !clusterUrl)(
   'an event store of three nodes (needs EVENTSTORE_CLUSTER_COMMAND and EVENTSTORE_CLUSTER_URL)',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   () => {
     let cluster: Cluster;
     let leaderOf: () => Promise<Cluster['nodes'][number]>;
@@ -332,7 +335,7 @@ describe.skipIf(!clusterCommand || !clusterUrl)(
       const load = new Load(logs);
       for (const signal of ['SIGKILL', 'SIGTERM', 'SIGSTOP'] as const) {
         const leader = await leaderOf();
-        await load.reaches(load.count + 100);
+        await load.reaches(load.count + 60);
         leader.signal(signal);
         const from = performance.now();
         const before = load.count;
