@@ -158,6 +158,7 @@ async function startAll(
   const simulatorUrl = simulator?.url ?? config.officeUrl;
   const office = startOffice({
     ...{ store, db, runner, directory, folders, logger, simulatorUrl },
+    ...{ ownership: foundation.ownership, bulletin: foundation.bulletin },
     accounts: reader,
     devices: devicesReader,
     clock: systemClock,

@@ -5,6 +5,8 @@
 import type { Kysely } from 'kysely';
 import type { Folders } from '../adapters/activesync/deps.ts';
 import type { Clock } from '../adapters/clock.ts';
+import type { Bulletin } from '../adapters/cluster/bulletin.port.ts';
+import type { Ownership } from '../adapters/cluster/ownership.port.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import type { Logger } from '../adapters/log/logger.ts';
 import { OfficeError } from '../adapters/office/errors.ts';
@@ -23,6 +25,8 @@ import type { Directory } from './services/directory.ts';
 
 export interface OfficeOptions {
   readonly store: EventStore;
+  readonly ownership: Ownership;
+  readonly bulletin: Bulletin;
   readonly db: Kysely<AnyDatabase>;
   readonly runner: ProjectionRunner;
   readonly directory: Directory;
@@ -64,6 +68,7 @@ export function startOffice(options: OfficeOptions): Office {
     accounts: () => accounts.withOffice(),
     isActive: async ({ account }) => (await devices.of(account)).length > 0,
     pollIntervalMs: options.pollIntervalMs,
+    nodes: { ownership: options.ownership, bulletin: options.bulletin },
   });
   const connected = runner.projected.subscribe(({ tenant, events }) => {
     for (const { type, stream } of events) {

@@ -30,6 +30,7 @@ export const leftOutTables: readonly string[] = [
   'restore_under_way',
   'node',
   'tenant_owner',
+  'office_poll',
 ];
 
 export const keysTable = 'data_keys';

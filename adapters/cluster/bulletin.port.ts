@@ -5,7 +5,7 @@
 import { NEVER, type Observable } from 'rxjs';
 
 /** Names what a message is about; who listens filters by it. */
-export type BulletinTopic = 'commits' | 'projected' | 'nodes' | 'keys';
+export type BulletinTopic = 'commits' | 'projected' | 'nodes' | 'office' | 'keys';
 
 export interface BulletinMessage {
   readonly topic: BulletinTopic;

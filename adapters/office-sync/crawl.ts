@@ -16,6 +16,7 @@ import type { Folders } from '../activesync/deps.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
 import { foldPage, runCommand } from '../event-log/run-command.ts';
 import { commandIdFrom } from '../ids.ts';
+import { HandedOver } from './handed-over.ts';
 import { Intake, type IntakeCounts } from './intake.ts';
 import { crawling, type IntakeDeps } from './intake-log.ts';
 import { ItemLocks } from './item-locks.ts';
@@ -63,12 +64,12 @@ export class Crawl {
   /**
    * One crawl of the account. A shared collection whose owner is connected too is crawled by the owner's own session:
    * in the owner's turn, or now when `withOwners`. Undefined for an account without an office.
-   * @throws OfficeError; what was taken in before stays.
+   * @throws OfficeError, or HandedOver when it no longer `goesOn`; what was taken in before stays.
    */
   async run(
     tenant: TenantId,
     account: AccountId,
-    options: { readonly withOwners: boolean },
+    options: { readonly withOwners: boolean; readonly goesOn?: () => boolean },
   ): Promise<CrawlCounts | undefined> {
     const connection = await this.#connect(tenant, account);
     if (!connection) return undefined;
@@ -78,8 +79,8 @@ export class Crawl {
       await this.#establish(connection, places);
       for (const place of places) {
         counts.collections++;
-        if (!place.isCrawledByOwner) await this.#collection(connection, place, counts);
-        else if (options.withOwners) await this.#byOwner(tenant, place, counts);
+        if (!place.isCrawledByOwner) await this.#collection(connection, place, counts, options.goesOn);
+        else if (options.withOwners) await this.#byOwner(tenant, place, counts, options.goesOn);
       }
     } catch (error) {
       this.#deps.sessions.failed(tenant, account, error);
@@ -123,14 +124,19 @@ export class Crawl {
     return await placesOf(connection, await connection.collections(isFresh), this.#deps.people);
   }
 
-  async #byOwner(tenant: TenantId, { owner, home }: Place, counts: CrawlCounts): Promise<void> {
+  async #byOwner(tenant: TenantId, { owner, home }: Place, counts: CrawlCounts, goesOn?: () => boolean): Promise<void> {
     const connection = await this.#connect(tenant, owner);
     if (!connection) return;
     const own = (await this.#places(connection, false)).find((place) => place.home === home);
-    if (own) await this.#collection(connection, own, counts);
+    if (own) await this.#collection(connection, own, counts, goesOn);
   }
 
-  async #collection(connection: Connection, place: Place, counts: CrawlCounts): Promise<void> {
+  async #collection(
+    connection: Connection,
+    place: Place,
+    counts: CrawlCounts,
+    goesOn: () => boolean = () => true,
+  ): Promise<void> {
     const { tenant, account, office, session } = connection;
     const { home, owner, collection } = place;
     await this.#turns.run(`${tenant}/${home}`, async () => {
@@ -139,6 +145,7 @@ export class Crawl {
       const known = await this.#deps.baseline.ofHome(tenant, home);
       const state = await this.#state(tenant, place);
       const { records } = await office.list(session, collection);
+      if (!goesOn()) throw new HandedOver();
       counts.seen += records.length;
       const observation = observe(known, records, state);
       if (observation.kind === 'suspicious') {

@@ -16,6 +16,8 @@ import { writeBackIntents } from '../../projections/writeback/project.ts';
 import { type OpenIntent, WriteBackQueue } from '../../projections/writeback/read.ts';
 import type { Folders } from '../activesync/deps.ts';
 import type { Clock } from '../clock.ts';
+import { type Bulletin, noBulletin } from '../cluster/bulletin.port.ts';
+import { alwaysMine, type Ownership } from '../cluster/ownership.port.ts';
 import type { EventStore } from '../event-log/event-store.port.ts';
 import { ItemCommands } from '../items/item-commands.ts';
 import type { Logger } from '../log/logger.ts';
@@ -27,6 +29,7 @@ import { ownHome } from './places.ts';
 import { OfficePoller, type PolledAccount, type PollStatus } from './poller.ts';
 import { OfficeSessions } from './sessions.ts';
 import { Snapshots } from './snapshots.ts';
+import { postgresTimetable } from './timetable.ts';
 import { WriteBack } from './write-back.ts';
 import { WriteBackLoop } from './write-back-loop.ts';
 
@@ -55,6 +58,11 @@ export interface OfficeSyncOptions {
   readonly ruleOf?: (tenant: TenantId, account: AccountId) => ConflictRule;
   readonly random?: () => number;
   readonly nonce?: () => string;
+  /** Absent: there is no other node. */
+  readonly nodes?: {
+    readonly ownership: Pick<Ownership, 'isMine' | 'hold' | 'isAlone' | 'changes'>;
+    readonly bulletin: Pick<Bulletin, 'post' | 'heard'>;
+  };
 }
 
 type Waiting = Pick<OpenIntent, 'item' | 'kind' | 'reason'>;
@@ -87,6 +95,9 @@ const newsMaxAgeMs = 300_000;
 export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
   const { store, db, runner, people, clock, log } = options;
   const { random = Math.random, nonce = randomUUID, ruleOf } = options;
+  const { ownership, bulletin } = options.nodes ?? { ownership: alwaysMine, bulletin: noBulletin };
+  const tell = (): void => bulletin.post('office', 'asked', '');
+  const timetable = postgresTimetable(db);
   const items = new ItemCommands(store);
   const snapshots = new Snapshots(store);
   const sessions = new OfficeSessions(options.offices, people, () => clock.nowMs());
@@ -104,9 +115,11 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
     now: () => clock.instant(),
   });
   const writeBack = new WriteBack({
-    ...{ queue, items, snapshots, sessions, people, locks, clock, log, ruleOf, random, nonce },
+    ...{ queue, items, snapshots, sessions, people, locks, clock, log, ruleOf, random, nonce, ownership },
   });
-  const loop = new WriteBackLoop({ worker: writeBack, queue, projected: runner.projected, settled, clock, log });
+  const loop = new WriteBackLoop({
+    ...{ worker: writeBack, queue, projected: runner.projected, settled, clock, log, ownership, tell },
+  });
   const poller = new OfficePoller({
     crawl: {
       run: async (tenant, account, how) => {
@@ -121,8 +134,23 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
         itemKinds.map((kind) => ownHome(account, kind)),
       ),
     ...{ accounts: options.accounts, isActive: options.isActive, clock, log, intervalMs: options.pollIntervalMs },
+    ...{ ownership, timetable, tell },
   });
-  let news: Subscription | undefined;
+  const subscriptions: Subscription[] = [];
+  /** What another node had begun to write is looked at at once: it does not go on with it. */
+  const gained = async (tenants: readonly TenantId[]): Promise<void> => {
+    await queue
+      .free(tenants)
+      .catch((error: unknown) => log.error({ err: error }, 'write-backs could not be taken over'));
+    loop.wake();
+    poller.gained();
+  };
+  const pollStatus = async (tenant: TenantId, account: AccountId): Promise<PollStatus> => {
+    if (ownership.isMine(tenant)) return poller.status(tenant, account);
+    const [standing] = await timetable.load([{ tenant, account }]);
+    const { lastMs: lastPolledAt, dueMs: nextPollAt, failures = 0, last } = standing ?? {};
+    return { lastPolledAt, nextPollAt, failures, last };
+  };
   return {
     poller,
     crawl,
@@ -135,7 +163,7 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
         queue.refused(tenant, account, refusedShown),
       ]);
       return {
-        poll: poller.status(tenant, account),
+        poll: await pollStatus(tenant, account),
         suspended: await crawl.suspensions(tenant, account),
         writeback: {
           open: open.map(({ item, kind, reason, attempts, next_at }) => ({
@@ -149,16 +177,25 @@ export function createOfficeSync(options: OfficeSyncOptions): OfficeSync {
     start() {
       loop.start();
       poller.start();
-      news = runner.projected.subscribe(({ tenant, events }) => {
+      const connected = runner.projected.subscribe(({ tenant, events }) => {
         for (const { type, stream, meta } of events) {
           const account = type === 'OfficeConnected' ? idOfStream(stream, 'account') : undefined;
           // A read model made anew folds old events too.
           if (account && clock.nowMs() - Date.parse(meta.at) < newsMaxAgeMs) poller.activated(tenant, account);
         }
       });
+      subscriptions.push(
+        connected,
+        ownership.changes.subscribe(({ tenants, isMine }) => isMine && void gained(tenants)),
+        bulletin.heard.subscribe(({ topic }) => {
+          if (topic !== 'office') return;
+          loop.wake();
+          poller.look();
+        }),
+      );
     },
     async stop() {
-      news?.unsubscribe();
+      for (const subscription of subscriptions) subscription.unsubscribe();
       await Promise.all([poller.stop(), loop.stop()]);
     },
   };

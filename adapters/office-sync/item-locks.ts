@@ -1,6 +1,6 @@
 /**
- * Crawl and write-back take turns on one item. Within one process only: between processes the expected revision of
- * the item's link stream tells who was second.
+ * Crawl and write-back take turns on one item. Within one process, which is that of the tenant's owner; while that
+ * changes, the expected revision of the item's link stream tells who was second.
  */
 import type { ItemId, TenantId } from '../../domain/shared/ids.ts';
 

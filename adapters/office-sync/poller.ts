@@ -1,13 +1,17 @@
 /**
  * When each account is crawled: in turns spread over the interval, less often while nobody uses it, at once when asked.
- * At most a few crawls run together, and never two of one account.
+ * At most a few crawls run together, and never two of one account. Of several nodes the tenant's owner crawls; who is
+ * asked on another leaves word for it and waits for the answer.
  */
 import pLimit from 'p-limit';
 import type { AccountId, TenantId } from '../../domain/shared/ids.ts';
 import type { Clock } from '../clock.ts';
+import { alwaysMine, type Ownership } from '../cluster/ownership.port.ts';
 import type { Logger } from '../log/logger.ts';
 import { OfficeError, QuotaExceeded } from '../office/errors.ts';
 import type { Crawl, CrawlCounts } from './crawl.ts';
+import { HandedOver } from './handed-over.ts';
+import { noTimetable, type Timetable } from './timetable.ts';
 
 export interface PolledAccount {
   readonly tenant: TenantId;
@@ -34,6 +38,12 @@ export interface PollerDeps {
   readonly intervalMs: number;
   /** 2 unless told. */
   readonly concurrency?: number;
+  /** Whose accounts are crawled here; all unless told. */
+  readonly ownership?: Pick<Ownership, 'isMine' | 'hold' | 'isAlone'>;
+  /** In memory unless told. */
+  readonly timetable?: Timetable;
+  /** Tells other nodes that a crawl was asked for. */
+  readonly tell?: () => void;
 }
 
 export interface PollStatus {
@@ -48,9 +58,12 @@ interface Turn extends PolledAccount {
   failures: number;
   lastMs: number | undefined;
   last: PollResult | undefined;
-  running: Promise<PollResult> | undefined;
+  /** Up to which question of other nodes the next run answers. */
+  asked: number;
+  /** Answers with undefined where the tenant is another node's by now. */
+  running: Promise<PollResult | undefined> | undefined;
   /** The run after the present one, for those who asked meanwhile. */
-  next: Promise<PollResult> | undefined;
+  next: Promise<PollResult | undefined> | undefined;
 }
 
 const idleFactor = 4;
@@ -58,9 +71,16 @@ const retryFirstMs = 30_000;
 const retryMaxMs = 3_600_000;
 const refreshMs = 30_000;
 const pollTimeoutMs = 120_000;
+/** Longer overdue than this are those who were without any node for a while: too many to be crawled at once. */
+const overdueMs = 60_000;
+/** How often it is looked what other nodes ask, and whether they have answered. */
+const askedEveryMs = 2_000;
+const answeredEveryMs = 500;
 
 export class OfficePoller {
   readonly #deps: PollerDeps;
+  readonly #ownership: Pick<Ownership, 'isMine' | 'hold' | 'isAlone'>;
+  readonly #timetable: Timetable;
   readonly #turns = new Map<string, Turn>();
   readonly #limit: ReturnType<typeof pLimit>;
   #cancel: (() => void) | undefined;
@@ -69,6 +89,8 @@ export class OfficePoller {
 
   constructor(deps: PollerDeps) {
     this.#deps = deps;
+    this.#ownership = deps.ownership ?? alwaysMine;
+    this.#timetable = deps.timetable ?? noTimetable;
     this.#limit = pLimit(deps.concurrency ?? 2);
   }
 
@@ -85,8 +107,20 @@ export class OfficePoller {
     await Promise.allSettled([...this.#turns.values()].flatMap(({ running }) => (running ? [running] : [])));
   }
 
+  /** Other accounts may be this node's now. */
+  gained(): void {
+    this.#refreshedMs = Number.NEGATIVE_INFINITY;
+    this.look();
+  }
+
+  /** Something may be due, or have been asked for on another node. */
+  look(): void {
+    if (!this.#isStopped) this.#schedule(0);
+  }
+
   /** A new account, or new credentials: its first crawl is due. */
   activated(tenant: TenantId, account: AccountId): void {
+    if (!this.#ownership.isMine(tenant)) return;
     const turn = this.#turn(tenant, account);
     turn.dueMs = this.#deps.clock.nowMs();
     turn.failures = 0;
@@ -98,16 +132,36 @@ export class OfficePoller {
    * together share one. Shared calendars are looked at too.
    */
   async pollNow(tenant: TenantId, account: AccountId, timeoutMs = pollTimeoutMs): Promise<PollResult> {
-    const turn = this.#turn(tenant, account);
-    const result = this.#fresh(turn);
     let cancel = (): void => {};
+    let isLate = false;
     const late = new Promise<PollResult>((resolve) => {
-      cancel = this.#deps.clock.after(timeoutMs, () => resolve({ kind: 'stillRunning' }));
+      cancel = this.#deps.clock.after(timeoutMs, () => {
+        isLate = true;
+        resolve({ kind: 'stillRunning' });
+      });
     });
+    const result = this.#ownership.isMine(tenant)
+      ? this.#fresh(this.#turn(tenant, account))
+      : Promise.resolve(undefined);
+    const byWhomever = result.then((done) => done ?? this.#elsewhere({ tenant, account }, () => isLate));
     try {
-      return await Promise.race([result, late]);
+      return await Promise.race([byWhomever, late]);
     } finally {
+      isLate = true;
       cancel();
+    }
+  }
+
+  /** Leaves word for the node that crawls the account, and waits for what it answers. */
+  async #elsewhere(account: PolledAccount, isLate: () => boolean): Promise<PollResult> {
+    const { clock, tell } = this.#deps;
+    const asked = await this.#timetable.ask(account);
+    tell?.();
+    for (;;) {
+      const answer = await this.#timetable.answered(account, asked);
+      if (answer) return answer;
+      if (isLate()) return { kind: 'stillRunning' };
+      await new Promise<void>((resolve) => void clock.after(answeredEveryMs, resolve));
     }
   }
 
@@ -116,7 +170,7 @@ export class OfficePoller {
     return { lastPolledAt: turn?.lastMs, nextPollAt: turn?.dueMs, failures: turn?.failures ?? 0, last: turn?.last };
   }
 
-  #fresh(turn: Turn): Promise<PollResult> {
+  #fresh(turn: Turn): Promise<PollResult | undefined> {
     if (!turn.running) return this.#run(turn, true);
     turn.next ??= turn.running.then(() => {
       turn.next = undefined;
@@ -125,34 +179,51 @@ export class OfficePoller {
     return turn.next;
   }
 
-  #run(turn: Turn, withOwners: boolean): Promise<PollResult> {
-    const crawl = async (): Promise<PollResult> => {
+  #run(turn: Turn, withOwners: boolean): Promise<PollResult | undefined> {
+    const crawl = async (): Promise<PollResult | undefined> => {
       const { clock, log } = this.#deps;
       const startedMs = clock.nowMs();
-      const { tenant, account } = turn;
+      const { tenant, account, asked } = turn;
+      const hold = this.#ownership.hold(tenant);
+      if (!hold) return this.#notMine(turn);
       let result: PollResult;
       try {
-        const counts = await this.#deps.crawl.run(tenant, account, { withOwners });
+        const counts = await this.#deps.crawl.run(tenant, account, { withOwners, goesOn: () => hold.isValid() });
         result = counts ? { kind: 'done', counts } : { kind: 'noOffice' };
         turn.failures = 0;
         turn.dueMs = clock.nowMs() + (await this.#pauseMs(turn));
         log.debug({ account, ...counts, tookMs: clock.nowMs() - startedMs }, 'crawled');
       } catch (error) {
+        if (error instanceof HandedOver) {
+          hold.release();
+          return this.#notMine(turn);
+        }
         result = this.#failed(turn, error);
       }
       turn.lastMs = clock.nowMs();
       turn.last = result;
+      await this.#timetable.keep(turn, turn, asked).catch((error: unknown) => {
+        log.warn({ err: error, account }, 'it was not kept when an account was crawled');
+      });
+      hold.release();
       turn.running = undefined;
       return result;
     };
     // Those who ask are served beside the turns; a turn that waits for its place when the program ends is given up.
-    const inTurn = (): Promise<PollResult> => {
+    const inTurn = (): Promise<PollResult | undefined> => {
       if (!this.#isStopped) return crawl();
       turn.running = undefined;
       return Promise.resolve({ kind: 'stillRunning' });
     };
     turn.running = withOwners ? crawl() : this.#limit(inTurn);
     return turn.running;
+  }
+
+  /** Looked at again once it is known whose it is. */
+  #notMine(turn: Turn): undefined {
+    turn.running = undefined;
+    turn.dueMs = this.#deps.clock.nowMs() + askedEveryMs;
+    turn.asked = 0;
   }
 
   #failed(turn: Turn, error: unknown): PollResult {
@@ -178,27 +249,51 @@ export class OfficePoller {
 
   async #tick(): Promise<void> {
     const { clock } = this.#deps;
-    if (clock.nowMs() - this.#refreshedMs >= refreshMs) await this.#refresh();
+    if (clock.nowMs() - this.#refreshedMs >= refreshMs) {
+      await this.#refresh();
+      await this.#serveAsked();
+    } else if (!this.#ownership.isAlone()) await this.#serveAsked();
     const nowMs = clock.nowMs();
-    for (const turn of this.#turns.values()) {
-      if (turn.dueMs > nowMs || turn.running || turn.next) continue;
+    for (const [key, turn] of this.#turns) {
+      if (turn.running || turn.next) continue;
+      if (!this.#ownership.isMine(turn.tenant)) this.#turns.delete(key);
+      if (turn.dueMs > nowMs || !this.#turns.has(key)) continue;
       void this.#run(turn, false).then(() => this.#schedule(this.#untilNextMs()));
     }
   }
 
-  /** New accounts are due at once, but for those there were at the start: their turns are spread over the interval. */
+  /** Runs that other nodes were asked for and left word of. */
+  async #serveAsked(): Promise<void> {
+    for (const { tenant, account, asked } of await this.#timetable.open()) {
+      if (!this.#ownership.isMine(tenant)) continue;
+      const turn = this.#turn(tenant, account);
+      if (turn.asked >= asked) continue;
+      turn.asked = asked;
+      void this.#fresh(turn);
+    }
+  }
+
+  /**
+   * New accounts are due at once, those that were crawled before when they are said to be; where nothing is said, or it
+   * is long ago, their turns are spread over the interval.
+   */
   async #refresh(): Promise<void> {
     const { clock, accounts, intervalMs, wasCrawled } = this.#deps;
-    const isFirst = this.#refreshedMs === Number.NEGATIVE_INFINITY;
-    const present = await accounts();
+    const present = (await accounts()).filter(({ tenant }) => this.#ownership.isMine(tenant));
     this.#refreshedMs = clock.nowMs();
-    const keys = new Set<string>();
-    for (const { tenant, account } of present) {
+    const keys = new Set(present.map(({ tenant, account }) => keyOf(tenant, account)));
+    const fresh = present.filter(({ tenant, account }) => !this.#turns.has(keyOf(tenant, account)));
+    const kept = fresh.length === 0 ? [] : await this.#timetable.load(fresh);
+    const standings = new Map(kept.map((one) => [keyOf(one.tenant, one.account), one]));
+    for (const { tenant, account } of fresh) {
       const key = keyOf(tenant, account);
-      keys.add(key);
-      if (this.#turns.has(key)) continue;
-      const waits = isFirst && (await wasCrawled({ tenant, account }));
-      this.#turn(tenant, account).dueMs = clock.nowMs() + (waits ? Math.floor(spread(key) * intervalMs) : 0);
+      const standing = standings.get(key);
+      const nowMs = clock.nowMs();
+      const isOnTime = standing && nowMs - standing.dueMs < overdueMs;
+      const waits = standing !== undefined || (await wasCrawled({ tenant, account }));
+      const turn = this.#turn(tenant, account);
+      if (standing) Object.assign(turn, { lastMs: standing.lastMs, failures: standing.failures, last: standing.last });
+      turn.dueMs = isOnTime ? standing.dueMs : nowMs + (waits ? Math.floor(spread(key) * intervalMs) : 0);
     }
     for (const [key, turn] of this.#turns) if (!keys.has(key) && !turn.running && !turn.next) this.#turns.delete(key);
   }
@@ -216,6 +311,7 @@ export class OfficePoller {
   #untilNextMs(): number {
     const nowMs = this.#deps.clock.nowMs();
     let nextMs = this.#refreshedMs + refreshMs;
+    if (!this.#ownership.isAlone()) nextMs = Math.min(nextMs, nowMs + askedEveryMs);
     for (const { dueMs, running } of this.#turns.values()) if (!running && dueMs < nextMs) nextMs = dueMs;
     return Math.max(100, nextMs - nowMs);
   }
@@ -231,6 +327,7 @@ export class OfficePoller {
       failures: 0,
       lastMs: undefined,
       last: undefined,
+      asked: 0,
       running: undefined,
       next: undefined,
     };

@@ -18,6 +18,7 @@ import type { ItemCommands } from '../items/item-commands.ts';
 import { NotFound, OutcomeUnknown, Refused } from '../office/errors.ts';
 import type { OfficeRecord, OfficeRecordId } from '../office/port.ts';
 import { changedByOthers, isSameAttempt, notDone } from './attempts.ts';
+import { HandedOver } from './handed-over.ts';
 import type { People } from './people.ts';
 import { type Place, placesOf } from './places.ts';
 import type { Connection, OfficeSessions } from './sessions.ts';
@@ -51,17 +52,20 @@ export class Job {
   readonly #deps: JobDeps;
   readonly #intent: OpenIntent;
   readonly #writer: string;
+  readonly #goesOn: () => boolean;
   /** An attempt that was looked up and had no effect: it may be sent again under the same event. */
   #withoutEffect: Attempt | null = null;
 
-  constructor(deps: JobDeps, intent: OpenIntent) {
+  /** @param goesOn false once another node may work on it: nothing is sent any more. */
+  constructor(deps: JobDeps, intent: OpenIntent, goesOn: () => boolean = () => true) {
     this.#deps = deps;
     this.#intent = intent;
+    this.#goesOn = goesOn;
     this.#writer = deps.nonce();
     this.acting = intent.account ?? undefined;
   }
 
-  /** @throws OfficeError */
+  /** @throws OfficeError, HandedOver */
   async turn(): Promise<Turn> {
     const { tenant, item, kind, revision } = this.#intent;
     const snapshot = (await this.#deps.snapshots.load(tenant, [{ item, kind }])).get(item) as Snapshot;
@@ -271,6 +275,7 @@ export class Job {
       snapshot = noted;
     }
     let record = held?.record ?? '';
+    if (!this.#goesOn()) throw new HandedOver();
     try {
       if (action === 'create') record = (await office.create(session, collection, fields, item)).id;
       else if (action === 'update') await office.update(session, collection, id, fields);

@@ -5,6 +5,7 @@ import type { ProjectionRunner } from '../../projections/runner/runner.ts';
 import { writeBackTopic } from '../../projections/writeback/project.ts';
 import type { OpenIntent, WriteBackQueue } from '../../projections/writeback/read.ts';
 import type { Clock } from '../clock.ts';
+import { alwaysMine, type Ownership } from '../cluster/ownership.port.ts';
 import type { Logger } from '../log/logger.ts';
 import type { WriteBack } from './write-back.ts';
 
@@ -25,14 +26,22 @@ export interface WriteBackLoopDeps {
   readonly settled: (tenant: TenantId) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Whose changes are written here; everybody's unless told. */
+  readonly ownership?: Pick<Ownership, 'isMine' | 'isAlone'>;
+  /** Tells other nodes that somebody waits for them to write. */
+  readonly tell?: () => void;
 }
 
 const failedPauseMs = 5_000;
 const longestPauseMs = 60_000;
+/** Where another node may have work for this one whose word is lost, or do work for it. */
+const besideOthersPauseMs = 5_000;
+const elsewhereLookMs = 500;
 const flushTimeoutMs = 30_000;
 
 export class WriteBackLoop {
   readonly #deps: WriteBackLoopDeps;
+  readonly #ownership: Pick<Ownership, 'isMine' | 'isAlone'>;
   #news: Subscription | undefined;
   #cancel: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -41,12 +50,13 @@ export class WriteBackLoop {
 
   constructor(deps: WriteBackLoopDeps) {
     this.#deps = deps;
+    this.#ownership = deps.ownership ?? alwaysMine;
   }
 
   start(): void {
     this.#isStopped = false;
-    this.#news = this.#deps.projected.subscribe(({ touched }) => {
-      if (touched.has(writeBackTopic)) this.wake();
+    this.#news = this.#deps.projected.subscribe(({ tenant, touched, isByOther }) => {
+      if ((touched.has(writeBackTopic) || isByOther) && this.#ownership.isMine(tenant)) this.wake();
     });
     this.wake();
   }
@@ -78,8 +88,10 @@ export class WriteBackLoop {
     const untilMs = clock.nowMs() + timeoutMs;
     await settled(tenant);
     await queue.hurry(tenant, account, clock.nowMs());
+    if (!this.#ownership.isMine(tenant)) this.#deps.tell?.();
     for (;;) {
-      const changed = this.#nextChange(untilMs - clock.nowMs());
+      const lookMs = this.#ownership.isMine(tenant) ? Number.POSITIVE_INFINITY : elsewhereLookMs;
+      const changed = this.#nextChange(Math.min(lookMs, untilMs - clock.nowMs()));
       this.wake();
       if (this.#isStopped) await worker.runDue();
       const open = await queue.open(tenant, account);
@@ -108,15 +120,15 @@ export class WriteBackLoop {
   }
 
   async #run(): Promise<void> {
-    const { worker, queue, clock, log } = this.#deps;
-    let pauseMs = longestPauseMs;
+    const { worker, clock, log } = this.#deps;
+    let pauseMs = this.#ownership.isAlone() ? longestPauseMs : besideOthersPauseMs;
     try {
       while (this.#isAgain && !this.#isStopped) {
         this.#isAgain = false;
         await worker.runDue();
       }
-      const dueMs = await queue.nextDueMs();
-      if (dueMs !== undefined) pauseMs = Math.min(longestPauseMs, Math.max(50, dueMs - clock.nowMs()));
+      const dueMs = await worker.nextDueMs();
+      if (dueMs !== undefined) pauseMs = Math.min(pauseMs, Math.max(50, dueMs - clock.nowMs()));
     } catch (error) {
       log.error({ err: error }, 'the write-back queue failed');
       pauseMs = failedPauseMs;

@@ -38,14 +38,16 @@ export class WriteBackQueue {
   }
 
   /**
-   * Takes the oldest open intents, one an item, that are due and nobody works on, until the lease ends. The claim
-   * counts as an attempt, so that one that kills its worker is not tried for ever at full speed.
+   * Takes the oldest open intents, one an item, that are due and nobody works on, until the lease ends; of these
+   * tenants, or of all. The claim counts as an attempt, so that one that kills its worker is not tried for ever at full
+   * speed.
    */
-  async claim(nowMs: number, leaseMs: number, limit: number): Promise<OpenIntent[]> {
+  async claim(nowMs: number, leaseMs: number, limit: number, tenants?: readonly TenantId[]): Promise<OpenIntent[]> {
     const { rows } = await sql<OpenIntent>`
       with due as (
         select i.event_id from writeback_intent i
         where i.outcome is null and i.next_at <= ${nowMs} and i.lease_until <= ${nowMs}
+          and (${tenants ?? null}::text[] is null or i.tenant = any(${tenants ?? null}::text[]))
           and not exists (
             select 1 from writeback_intent e
             where e.tenant = i.tenant and e.item = i.item and e.outcome is null and e.position < i.position)
@@ -62,6 +64,22 @@ export class WriteBackQueue {
     await sql`
       update writeback_intent set lease_until = ${leaseUntilMs}
       where event_id = any(${intents.map(({ event_id }) => event_id)}::uuid[]) and outcome is null and lease_until > 0
+    `.execute(this.#db);
+  }
+
+  /** Nobody works on the intents any more, and none was tried. */
+  async giveBack(intents: readonly OpenIntent[]): Promise<void> {
+    await sql`
+      update writeback_intent set lease_until = 0, attempts = attempts - 1
+      where event_id = any(${intents.map(({ event_id }) => event_id)}::uuid[]) and outcome is null
+    `.execute(this.#db);
+  }
+
+  /** Whoever worked on the tenants' intents does so no more. */
+  async free(tenants: readonly TenantId[]): Promise<void> {
+    await sql`
+      update writeback_intent set lease_until = 0
+      where tenant = any(${tenants}::text[]) and outcome is null and lease_until > 0
     `.execute(this.#db);
   }
 
@@ -151,15 +169,21 @@ export class WriteBackQueue {
     return rows;
   }
 
-  /** When the next open intent falls due or its lease ends; undefined when nothing is open. */
-  async nextDueMs(): Promise<number | undefined> {
-    const { rows } = await sql<{ due: number | null }>`
-      select min(greatest(i.next_at, i.lease_until)) as due from writeback_intent i
+  /** When the next open intent of each tenant falls due or its lease ends; of those that have any. */
+  async dueByTenant(): Promise<{ readonly tenant: TenantId; readonly dueMs: number }[]> {
+    const { rows } = await sql<{ tenant: TenantId; due: number }>`
+      select i.tenant, min(greatest(i.next_at, i.lease_until)) as due from writeback_intent i
       where i.outcome is null and not exists (
         select 1 from writeback_intent e
         where e.tenant = i.tenant and e.item = i.item and e.outcome is null and e.position < i.position)
+      group by i.tenant
     `.execute(this.#db);
-    const due = rows[0]?.due;
-    return due === null || due === undefined ? undefined : Number(due);
+    return rows.map(({ tenant, due }) => ({ tenant, dueMs: Number(due) }));
+  }
+
+  /** The earliest of all tenants; undefined when nothing is open. */
+  async nextDueMs(): Promise<number | undefined> {
+    const due = (await this.dueByTenant()).map(({ dueMs }) => dueMs);
+    return due.length === 0 ? undefined : Math.min(...due);
   }
 }

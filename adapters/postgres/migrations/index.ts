@@ -18,6 +18,7 @@ import { logAnchorsMigration } from '../../event-log/anchors/table.ts';
 import { eventLogMigrations } from '../../event-log/postgres/migrations.ts';
 import { exchangeRecordMigration } from '../../exchange-record/postgres/migration.ts';
 import { logHomeMigration } from '../../log-copy/home.ts';
+import { officePollMigration } from '../../office-sync/timetable.ts';
 import type { NamedMigration } from '../migrate.ts';
 
 export const migrations: readonly NamedMigration[] = [
@@ -26,6 +27,7 @@ export const migrations: readonly NamedMigration[] = [
   blobsMigration,
   exchangeRecordMigration,
   nodesMigration,
+  officePollMigration,
   logAnchorsMigration,
   restoreMigration,
   logHomeMigration,
