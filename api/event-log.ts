@@ -1,9 +1,11 @@
 /** The event log that the configuration names, opened: for the server and for the tools beside it. */
+import { type LogCensus, walkedCensus } from '../adapters/event-log/census.ts';
 import { parseAddress } from '../adapters/event-log/eventstoredb/address.ts';
 import { EventStoreUnavailable } from '../adapters/event-log/eventstoredb/failure.ts';
 import { eventStoreLog } from '../adapters/event-log/eventstoredb/log.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import { type EventLog, LogSealed } from '../adapters/event-log/port.ts';
+import { postgresCensus } from '../adapters/event-log/postgres/census.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
 import { isAway } from '../adapters/postgres/away.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
@@ -32,6 +34,10 @@ export async function openEventLog({ config, pool, isFollowing, onError }: Event
     throw new ConfigError(`EVENTSTORE_URL names a store that cannot be used: ${error.message}.`);
   }
 }
+
+/** In the log's own way, or through the port alone. */
+export const censusOf = (eventLog: Config['eventLog'], log: EventLog, pool: Pool): LogCensus =>
+  eventLog === 'postgres' ? postgresCensus(pool) : walkedCensus(log);
 
 /** Nothing can be stored just now, since a store is not reached or the log is moved; the same later will do. */
 export const isStoreAway = (error: unknown): boolean =>

@@ -24,12 +24,11 @@ import { Anchors } from '../adapters/event-log/anchors/anchors.ts';
 import { anchorFiles } from '../adapters/event-log/anchors/files.ts';
 import type { AnchorPlace } from '../adapters/event-log/anchors/port.ts';
 import { anchorTable } from '../adapters/event-log/anchors/table.ts';
-import { type LogCensus, walkedCensus } from '../adapters/event-log/census.ts';
+import type { LogCensus } from '../adapters/event-log/census.ts';
 import type { EventStore } from '../adapters/event-log/event-store.port.ts';
 import { createEventStore } from '../adapters/event-log/event-store.ts';
 import { followOthers } from '../adapters/event-log/followed.ts';
 import type { EventLog } from '../adapters/event-log/port.ts';
-import { postgresCensus } from '../adapters/event-log/postgres/census.ts';
 import { postgresHeads } from '../adapters/event-log/postgres/log.ts';
 import { ItemBodies } from '../adapters/items/bodies.ts';
 import type { Logger } from '../adapters/log/logger.ts';
@@ -48,7 +47,7 @@ import { ProjectionRunner } from '../projections/runner/runner.ts';
 import { allEvents, allMigrations, allProjections } from './catalogue.ts';
 import { type Config, ConfigError } from './config.ts';
 import { usableDataDir } from './data-dir.ts';
-import { openEventLog } from './event-log.ts';
+import { censusOf, openEventLog } from './event-log.ts';
 import { mustBeHome, mustHaveNoHome, mustReachRows } from './log-home.ts';
 import { derivedSecret, mustBeMaster } from './master-key.ts';
 import { comparison } from './services/read-models.ts';
@@ -119,14 +118,9 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
   const log = config.eventLog === 'postgres' ? await followedLog(opened, pool, bulletin, logger) : opened;
   teardown.add('the event log', () => log.close());
   if (config.eventLog === 'eventstoredb') await mustReachRows(pool, log);
-  const census = config.eventLog === 'postgres' ? postgresCensus(pool) : walkedCensus(log);
+  const census = censusOf(config.eventLog, log, pool);
   const seal = new AnchorSeal(derivedSecret(masterKeyText, 'anchors'));
   const places = isInMemory ? [] : [anchorTable(pool), anchorFiles(config.anchorDir)];
-  const anchors = new Anchors({
-    ...{ log, seal, places, clock: systemClock },
-    onError: (error, tenant) => logger.error({ err: error, tenant }, 'the log was not anchored'),
-  });
-  if (!isInMemory) teardown.add('the anchors', () => anchors.stop());
   const blobs = isInMemory ? new MemoryBlobStore() : new PostgresBlobStore(pool);
   const bodies = new ItemBodies({
     blobs,
@@ -142,6 +136,12 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
   const store = bodies.over(stored);
   const ownership = isInMemory ? alwaysMine : leases(pool, bulletin, logger);
   teardown.add('the work for tenants', () => ownership.stop());
+  const anchors = new Anchors({
+    ...{ log, seal, places, clock: systemClock, ownership },
+    onError: (error, tenant) => logger.error({ err: error, tenant }, 'the log was not anchored'),
+  });
+  // While the tenants are still this node's.
+  if (!isInMemory) teardown.add('the anchors', () => anchors.stop());
   const runner = new ProjectionRunner({
     ...{ db, store, projections },
     onError: (error, tenant) => notProjected(error, tenant, logger),

@@ -12,7 +12,8 @@ const environment = [
   '  ADMIN_TOKEN     its token, or ADMIN_TOKEN_FILE; else the one kept in DATA_DIR',
   '  MOBILESYNC_NAME who acts, for the history; your user name',
   '  DATA_DIR        as for npm start; .data',
-  '  DATABASE_URL    as for npm start, for the commands that work on the database itself',
+  '  DATABASE_URL    as for npm start, for the commands that work on the database itself; and for those that read the log,',
+  '                  EVENT_LOG, EVENTSTORE_URL, EVENTSTORE_PREFIX',
 ];
 
 /** Answers with the exit code. @throws ConfigError, NotNow */

@@ -1,11 +1,10 @@
 /** The event log of a server, opened by a command that works on it itself. */
-import { type LogCensus, walkedCensus } from '../../adapters/event-log/census.ts';
+import type { LogCensus } from '../../adapters/event-log/census.ts';
 import type { EventLog } from '../../adapters/event-log/port.ts';
-import { postgresCensus } from '../../adapters/event-log/postgres/census.ts';
 import { type LogName, readLogHome } from '../../adapters/log-copy/home.ts';
 import type { Pool } from '../../adapters/postgres/pool.ts';
 import { ConfigError, readConfig } from '../config.ts';
-import { openEventLog } from '../event-log.ts';
+import { censusOf, openEventLog } from '../event-log.ts';
 import type { CliEnvironment } from './command-line.ts';
 
 export interface OpenedLog {
@@ -42,7 +41,3 @@ export async function openHomeLog(env: CliEnvironment, pool: Pool): Promise<Open
     throw error;
   }
 }
-
-/** Through the port alone, unless the log has a faster way. */
-export const censusOf = (name: LogName, log: EventLog, pool: Pool): LogCensus =>
-  name === 'postgres' ? postgresCensus(pool) : walkedCensus(log);

@@ -25,6 +25,7 @@ import { chainHash } from '../chain.ts';
 import { newTenant } from '../contract.ts';
 import { emptyHead, type StreamHead } from '../event-store.port.ts';
 import { createEventStore } from '../event-store.ts';
+import type { Finding } from '../finding.ts';
 import type { EventLog } from '../port.ts';
 import { postgresCensus } from '../postgres/census.ts';
 import { postgresEventLog } from '../postgres/log.ts';
@@ -33,6 +34,7 @@ import { verifyTenant } from '../verify.ts';
 import { type Anchor, AnchorSeal } from './anchor.ts';
 import { Anchors, AnchorsContradict } from './anchors.ts';
 import { anchorFiles } from './files.ts';
+import type { AnchorPlace } from './port.ts';
 import { anchorProof } from './proof.ts';
 import { anchorTable } from './table.ts';
 
@@ -178,7 +180,7 @@ async function renumber(client: pg.PoolClient, tenant: TenantId): Promise<void> 
 
 const changed: Change = async (client, tenant) => {
   await client.query(
-    `update events set payload = overlay(payload placing '\\xff'::bytea from 40) where tenant = $1 and stream = 'b' and revision = 2`,
+    `update events set payload = set_byte(payload, 39, get_byte(payload, 39) # 255) where tenant = $1 and stream = 'b' and revision = 2`,
     [tenant],
   );
   await rechain(client, tenant, 'b');
@@ -391,12 +393,63 @@ describe('Anchors', () => {
     expect(await found(tenant)).toEqual([]);
     await tamper(tenant, async (client) => {
       await client.query(
-        `update events set payload = overlay(payload placing '\\xff'::bytea from 40) where tenant = $1 and position = 22`,
+        `update events set payload = set_byte(payload, 39, get_byte(payload, 39) # 255) where tenant = $1 and position = 22`,
         [tenant],
       );
       await rechain(client, tenant, 'a');
     });
     expect(await found(tenant)).toEqual(['changed a7 22']);
+  });
+
+  it('of several nodes makes the owner’s alone, in the directories of all, wherever the tenant goes', async () => {
+    const tenant = newTenant();
+    let owner = 0;
+    const nodes = await Promise.all(
+      ['own', 'own2', 'shared', 'shared'].map(async (name, nth) => {
+        const own = [anchorTable(database.pool), anchorFiles(path.join(directory, name))];
+        const ownership = { isMine: () => owner === nth };
+        const onError = (error: unknown) => expect(error).toBeInstanceOf(AnchorsContradict);
+        const hour = virtualClock();
+        const anchors = new Anchors({ log, seal, places: own, clock: hour, ownership, onError, everyMs: 60_000 });
+        made.push(anchors);
+        anchors.start();
+        return { anchors, own, hour };
+      }),
+    );
+    const foundBy = async (own: AnchorPlace[]): Promise<Finding[]> => {
+      const findings: Finding[] = [];
+      const anchors = (one: TenantId) => anchorProof(one, { log, places: own, seal, keys });
+      await verifyTenant(tenant, { log, anchors, onFinding: (finding) => findings.push(finding) });
+      return findings;
+    };
+    const inDatabase = () => anchorTable(database.pool).read(tenant);
+    const anHourLater = () => {
+      for (const { hour } of nodes) hour.advance(60_000);
+    };
+    for (const next of [0, 1, 2, 0, 3, 1]) {
+      owner = next;
+      await write(tenant, 'a', 'b');
+      const before = (await inDatabase()).length;
+      const newest = async () => {
+        anHourLater();
+        return (await inDatabase()).at(-1)?.position;
+      };
+      await expect.poll(newest).toBe(await log.head(tenant));
+      // Whoever is asked anchors, owner or not.
+      await write(tenant, 'c');
+      await nodes[(next + 1) % nodes.length]!.anchors.anchor(tenant);
+      expect(await inDatabase()).toHaveLength(before + 2);
+    }
+    const macs = (await inDatabase()).map(({ mac }) => mac);
+    for (const { own } of nodes) {
+      const held = async () => {
+        anHourLater();
+        // Nodes that share a directory may write one line twice.
+        return [...new Set((await own[1]!.read(tenant)).map(({ mac }) => mac))].sort();
+      };
+      await expect.poll(held).toEqual(macs.toSorted());
+      expect(await foundBy(own)).toEqual([]);
+    }
   });
 
   it('does not go on behind a log that was cut, until somebody says that it was restored', async () => {

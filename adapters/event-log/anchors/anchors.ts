@@ -1,10 +1,12 @@
 /**
  * Makes anchors: every hour, every 10,000 events of a tenant, when the server stops and when somebody asks. Each goes
- * on from the one before, so what it costs is reading the new events once.
+ * on from the one before, so what it costs is reading the new events once. Of several nodes the tenant's owner makes
+ * them; the others take them over, so that the directory of each is a witness of its own.
  */
 import type { Subscription } from 'rxjs';
 import { NO_POSITION, type Position, type TenantId } from '../../../domain/shared/ids.ts';
 import type { Clock } from '../../clock.ts';
+import type { Ownership } from '../../cluster/ownership.port.ts';
 import type { EventLog } from '../port.ts';
 import { type Anchor, type AnchorSeal, inForce, rolled, standingAt, traceBytes, unrolled } from './anchor.ts';
 import type { AnchorPlace } from './port.ts';
@@ -15,6 +17,8 @@ export interface AnchorsOptions {
   /** Written in this order; the others are brought up to the first. */
   readonly places: readonly AnchorPlace[];
   readonly clock: Clock;
+  /** Whose logs this node anchors by itself; all of them unless told. */
+  readonly ownership?: Pick<Ownership, 'isMine'>;
   readonly everyMs?: number;
   readonly everyEvents?: number;
   readonly onError: (error: unknown, tenant?: TenantId) => void;
@@ -30,13 +34,14 @@ export class AnchorsContradict extends Error {
   override readonly name = 'AnchorsContradict';
 }
 
-type Last = Pick<Anchor, 'position' | 'count' | 'hash'>;
+/** Without `mac` before the first. */
+type Last = Pick<Anchor, 'position' | 'count' | 'hash'> & { readonly mac?: string };
 
 export class Anchors {
   readonly #options: AnchorsOptions;
   readonly #everyEvents: number;
   readonly #last = new Map<TenantId, Last>();
-  readonly #running = new Map<TenantId, Promise<Anchor | undefined>>();
+  readonly #running = new Map<TenantId, Promise<unknown>>();
   readonly #subscription: Subscription;
   #cancelTimer: (() => void) | undefined;
   #isStopped = false;
@@ -46,7 +51,7 @@ export class Anchors {
     this.#everyEvents = options.everyEvents ?? 10_000;
     this.#subscription = options.log.commits.subscribe(({ tenant, head }) => {
       const last = this.#last.get(tenant);
-      if (last && head - last.position >= this.#everyEvents) this.#inBackground(tenant);
+      if (last && head - last.position >= this.#everyEvents && this.#isMine(tenant)) this.#inBackground(tenant);
     });
   }
 
@@ -68,19 +73,7 @@ export class Anchors {
    * @throws AnchorsContradict
    */
   async anchor(tenant: TenantId): Promise<Anchor | undefined> {
-    // Whoever asks while one is made wants what came since.
-    for (let running = this.#running.get(tenant); running; running = this.#running.get(tenant)) {
-      await running.catch(() => undefined);
-    }
-    const work = this.#anchor(tenant)
-      .catch((error: unknown) => {
-        // One place may have it and the other not: the next time both are looked at again.
-        this.#last.delete(tenant);
-        throw error;
-      })
-      .finally(() => this.#running.delete(tenant));
-    this.#running.set(tenant, work);
-    return work;
+    return this.#alone(tenant, () => this.#anchor(tenant));
   }
 
   /** Says that the log was brought back to where it is now on purpose: what was anchored behind that is given up. */
@@ -105,6 +98,26 @@ export class Anchors {
     await this.anchor(tenant);
   }
 
+  #isMine(tenant: TenantId): boolean {
+    return this.#options.ownership?.isMine(tenant) ?? true;
+  }
+
+  /** Whoever asks while others are at it wants what came since. */
+  async #alone<T>(tenant: TenantId, work: () => Promise<T>): Promise<T> {
+    for (let running = this.#running.get(tenant); running; running = this.#running.get(tenant)) {
+      await running.catch(() => undefined);
+    }
+    const done = work()
+      .catch((error: unknown) => {
+        // One place may have it and the other not: the next time both are looked at again.
+        this.#last.delete(tenant);
+        throw error;
+      })
+      .finally(() => this.#running.delete(tenant));
+    this.#running.set(tenant, done);
+    return done;
+  }
+
   #plan(afterMs: number): void {
     this.#cancelTimer = this.#options.clock.after(afterMs, async () => {
       await this.#all(() => !this.#isStopped);
@@ -117,7 +130,8 @@ export class Anchors {
       for (const { tenant, head } of await this.#options.log.tenants()) {
         if (!goesOn()) return;
         if (this.#last.get(tenant)?.position === head) continue;
-        await this.anchor(tenant).catch((error: unknown) => this.#options.onError(error, tenant));
+        const work = this.#isMine(tenant) ? this.anchor(tenant) : this.#alone(tenant, () => this.#takeOver(tenant));
+        await work.catch((error: unknown) => this.#options.onError(error, tenant));
       }
     } catch (error) {
       this.#options.onError(error);
@@ -130,7 +144,7 @@ export class Anchors {
   }
 
   async #anchor(tenant: TenantId): Promise<Anchor | undefined> {
-    const last = this.#last.get(tenant) ?? (await this.#lastOf(tenant));
+    const last = await this.#takeOver(tenant);
     const made = await this.#make(tenant, last, await this.#options.log.head(tenant));
     const newest = made.at(-1);
     this.#last.set(tenant, newest ?? last);
@@ -167,6 +181,29 @@ export class Anchors {
       if (page.length === 0) break;
     }
     return made;
+  }
+
+  /** The newest there is, which all of this node's places have then, whoever made it. */
+  async #takeOver(tenant: TenantId): Promise<Last> {
+    const known = this.#last.get(tenant);
+    const [first, ...others] = this.#options.places;
+    const news = known?.mac === undefined ? undefined : await first?.readAfter(tenant, known.mac);
+    if (!known || !news || news.some(({ restored }) => restored)) {
+      const last = await this.#lastOf(tenant);
+      this.#last.set(tenant, last);
+      return last;
+    }
+    const ours = news.filter((anchor) => this.#options.seal.isOurs(anchor));
+    for (const place of ours.length > 0 ? others : []) {
+      // Nodes may share it.
+      const held = (await place.readAfter(tenant, known.mac ?? '')) ?? (await place.read(tenant));
+      const has = new Set(held.map(({ mac }) => mac));
+      const lacking = ours.filter(({ mac }) => !has.has(mac));
+      if (lacking.length > 0) await place.append(lacking);
+    }
+    const last = newestOf(ours.map((anchor) => [anchor])) ?? known;
+    this.#last.set(tenant, last);
+    return last;
   }
 
   /** The newest of either place; what a crash kept out of the other is written there. */

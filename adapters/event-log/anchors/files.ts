@@ -14,9 +14,16 @@ const nameMax = 200;
 /** The directory is made with the first anchor. */
 export function anchorFiles(directory: string): AnchorPlace {
   const fileOf = (tenant: TenantId): string => path.join(directory, `${nameOf(tenant)}${ending}`);
+  const read = async (tenant: TenantId) =>
+    anchorsIn(await textOf(fileOf(tenant))).filter((anchor) => anchor.tenant === tenant);
   return {
     name: 'directory',
-    read: async (tenant) => anchorsIn(await textOf(fileOf(tenant))).filter((anchor) => anchor.tenant === tenant),
+    read,
+    async readAfter(tenant, mac) {
+      const anchors = await read(tenant);
+      const known = anchors.findLastIndex((anchor) => anchor.mac === mac);
+      return known < 0 ? undefined : anchors.slice(known + 1);
+    },
     async append(anchors) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
       for (const [tenant, ofTenant] of Map.groupBy(anchors, (anchor) => anchor.tenant)) {

@@ -32,6 +32,15 @@ export function anchorTable(pool: pg.Pool): AnchorPlace {
       );
       return rows.flatMap(({ anchor }) => anchorFrom(anchor) ?? []);
     },
+    async readAfter(tenant, mac) {
+      const { rows } = await pool.query<{ anchor: string | null }>(
+        `select a.anchor from log_anchors k left join log_anchors a on a.tenant = k.tenant and a.nth > k.nth
+          where k.tenant = $1 and k.mac = $2 order by a.nth`,
+        [tenant, mac],
+      );
+      if (rows.length === 0) return undefined;
+      return rows.flatMap(({ anchor }) => (anchor === null ? [] : (anchorFrom(anchor) ?? [])));
+    },
     async append(anchors) {
       await pool.query(
         `insert into log_anchors (tenant, anchor, mac)

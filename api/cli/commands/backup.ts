@@ -24,9 +24,9 @@ export const backupRestoreCommand: CliCommand = {
   details: [
     'Devices go on from what they hold, also where they are ahead of the backup; what was erased since stays erased.',
     '',
-    '  --replace   the database holds events: they are given up',
+    '  --replace   the database holds events: they are given up; an event store gives up nothing, see docs/backup.md',
     '  --in-place  the database was brought back by PostgreSQL itself: does the rest of a restore',
-    '  --force     also when the log does not hold',
+    '  --force     also when the log does not hold, or keys of it are lost',
     '',
     'Example: npm run mobilesync -- backup restore .data/backups/20261122T190000Z --replace',
   ],
