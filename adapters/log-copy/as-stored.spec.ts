@@ -7,13 +7,15 @@ import type { EventLog, StoredEvent } from '../event-log/port.ts';
 import { postgresEventLog } from '../event-log/postgres/log.ts';
 import { appendAsStored, appendLimits } from './as-stored.ts';
 import { LogsDiffer } from './difference.ts';
-import { appending, Died, dying, everything, note } from './rig.ts';
+import { appending, Died, dying, everything, newEventStoreLog, note } from './rig.ts';
 
 const database = await freshDatabase();
-const targets: readonly [string, () => EventLog][] = [
-  ['memory', () => memoryEventLog()],
-  ['PostgreSQL', () => postgresEventLog({ pool: database.pool })],
+const targets: [string, () => Promise<EventLog>][] = [
+  ['memory', async () => memoryEventLog()],
+  ['PostgreSQL', async () => postgresEventLog({ pool: database.pool })],
 ];
+if (newEventStoreLog) targets.push(['EventStoreDB', newEventStoreLog]);
+else it.skip('the same with EventStoreDB: needs EVENTSTORE_URL', () => {});
 
 /** A tenant's events in some log, one a letter: the stream it goes to. */
 async function filled(streams: Iterable<string>): Promise<StoredEvent[]> {
@@ -26,7 +28,7 @@ async function filled(streams: Iterable<string>): Promise<StoredEvent[]> {
 
 describe.each(targets)('events stored before, appended to %s', (_, open) => {
   it('are the same there: ids, revisions, positions, hashes and bytes, however they are gathered', async () => {
-    const log = open();
+    const log = await open();
     const streams = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 40 });
     const limits = fc.record({ events: fc.integer({ min: 1, max: 9 }), bytes: fc.integer({ min: 0, max: 20 }) });
     await fc.assert(
@@ -44,7 +46,7 @@ describe.each(targets)('events stored before, appended to %s', (_, open) => {
     const events = await filled('abacbbacabca');
     for (const when of ['before', 'after'] as const) {
       for (let nth = 0; nth < 6; nth++) {
-        const log = open();
+        const log = await open();
         const tenant = newTenant();
         const own = events.map((event) => ({ ...event, tenant }));
         const limits = { ...appendLimits, events: 2 };
@@ -56,7 +58,7 @@ describe.each(targets)('events stored before, appended to %s', (_, open) => {
   });
 
   it('are refused where the log holds something else, and what it holds stays', async () => {
-    const log = open();
+    const log = await open();
     const events = await filled('aabab');
     const { tenant } = events[0]!;
     const other = events.map((event, n) => (n === 1 ? { ...event, payload: Buffer.from('x') } : event));
@@ -68,7 +70,7 @@ describe.each(targets)('events stored before, appended to %s', (_, open) => {
   });
 
   it('are refused where the log lacks what comes before, where one is missing, and where they are of another', async () => {
-    const log = open();
+    const log = await open();
     const events = await filled('aaaa');
     const { tenant } = events[0]!;
     await expect(appendAsStored(log, tenant, events.slice(2))).rejects.toThrow('position 1: there is no event');
@@ -78,7 +80,7 @@ describe.each(targets)('events stored before, appended to %s', (_, open) => {
   });
 
   it('are refused where a stream or an id of the log is already further', async () => {
-    const log = open();
+    const log = await open();
     const events = await filled('abab');
     const { tenant } = events[0]!;
     const elsewhere = events.map((event, n) => (n === 0 ? { ...event, stream: 'b' as never } : event));
@@ -92,7 +94,7 @@ describe.each(targets)('events stored before, appended to %s', (_, open) => {
   });
 
   it('say so where somebody else appends meanwhile', async () => {
-    const log = open();
+    const log = await open();
     const events = await filled('ab');
     const { tenant } = events[0]!;
     const disturbed = appending(log, async (of, writes) => {

@@ -1,5 +1,4 @@
 /** The move of a log that real phones filled, between every two logs there are, and back. */
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CollectionId, ItemId } from '../../domain/shared/ids.ts';
 import { itemSubject } from '../../domain/shared/streams.ts';
@@ -11,8 +10,6 @@ import { MemoryBlobStore } from '../blobs/memory.ts';
 import { keyRing } from '../crypto/key-ring.ts';
 import { masterKey } from '../crypto/master-key.ts';
 import { memoryKeyTable } from '../crypto/memory.ts';
-import { parseAddress } from '../event-log/eventstoredb/address.ts';
-import { eventStoreLog } from '../event-log/eventstoredb/log.ts';
 import { memoryEventLog } from '../event-log/memory.ts';
 import { type EventLog, LogSealed } from '../event-log/port.ts';
 import { postgresEventLog } from '../event-log/postgres/log.ts';
@@ -20,10 +17,8 @@ import { sealPostgresLog } from '../event-log/postgres/seal.ts';
 import { verifyTenant } from '../event-log/verify.ts';
 import { LogCopy } from './copy.ts';
 import { cutOver } from './cut-over.ts';
-import { Died, dying, everything } from './rig.ts';
+import { Died, dying, everything, newEventStoreLog } from './rig.ts';
 
-const url = process.env.EVENTSTORE_URL;
-const newPrefix = (): string => `t${randomUUID().replaceAll('-', '').slice(0, 16)}`;
 const per = 'per@fjord.example';
 const keys = keyRing({ table: memoryKeyTable(), master: masterKey(new Uint8Array(32).fill(7)) });
 const blobs = new MemoryBlobStore();
@@ -32,11 +27,9 @@ const blobs = new MemoryBlobStore();
 const logs: Readonly<Record<string, () => Promise<EventLog>>> = {
   memory: async () => memoryEventLog(),
   PostgreSQL: async () => postgresEventLog({ pool: (await freshDatabase()).pool }),
-  ...(url === undefined
-    ? {}
-    : { EventStoreDB: () => eventStoreLog({ address: parseAddress(url), prefix: newPrefix() }) }),
+  ...(newEventStoreLog ? { EventStoreDB: newEventStoreLog } : {}),
 };
-if (url === undefined) {
+if (!newEventStoreLog) {
   it.skip('the same with EventStoreDB: needs EVENTSTORE_URL, such as esdb://127.0.0.1:2113?tls=false', () => {});
 }
 

@@ -3,7 +3,17 @@ import { randomUUID } from 'node:crypto';
 import type { EventId, Instant, Position, Revision, StreamName, TenantId } from '../../domain/shared/ids.ts';
 import { NO_POSITION } from '../../domain/shared/ids.ts';
 import { chainHash } from '../event-log/chain.ts';
+import { parseAddress } from '../event-log/eventstoredb/address.ts';
+import { eventStoreLog } from '../event-log/eventstoredb/log.ts';
 import type { EventLog, StoredEvent, UnstoredEvent } from '../event-log/port.ts';
+
+const url = process.env.EVENTSTORE_URL;
+
+/** An empty log in the store that `EVENTSTORE_URL` names; undefined where none is named. */
+export const newEventStoreLog: (() => Promise<EventLog>) | undefined =
+  url === undefined
+    ? undefined
+    : () => eventStoreLog({ address: parseAddress(url), prefix: `t${randomUUID().replaceAll('-', '').slice(0, 16)}` });
 
 /** Appends one chained event to the stream, as the event store would; `payload` is its bytes as text. */
 export async function note(log: EventLog, tenant: TenantId, stream: string, payload: string): Promise<void> {
