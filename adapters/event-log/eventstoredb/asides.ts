@@ -40,7 +40,7 @@ export class Asides {
     const { tenant, connection, names } = this.#options;
     const name = names.aside(tenant, hash);
     const [record] = await connection.read(name, { count: 1 });
-    const payload = record?.event?.data as Uint8Array | undefined;
+    const payload = record?.event && Buffer.from(record.event.data as Uint8Array);
     if (!payload || sha256(payload).toString('hex') !== hash) throw new IndexDamaged(`${name} holds no such payload`);
     return payload;
   }

@@ -48,14 +48,17 @@ export function decide(tenant: TenantId, calls: readonly (readonly StreamWrite[]
           const reason = `some ids of the write to ${stream} are stored already, elsewhere or in part`;
           return { kind: 'rejected', reason };
         }
-        commits.push({ ...found.at(-1)!, repeated: true });
+        const { revision, position } = found.at(-1)!;
+        commits.push({ stream, revision, position, repeated: true });
         continue;
       }
       let revision = own.get(stream) ?? ends.get(stream) ?? -1;
       if (revision !== expectedRevision) return { kind: 'conflict', index, stream, after: expectedRevision };
       for (const event of unstored) {
         const position = (known.head + events.length + added.length + 1) as Position;
-        added.push({ ...event, tenant, stream, revision: ++revision as Revision, position });
+        // Copied: whoever appends may use its bytes again, and the events stay at hand here.
+        const bytes = { payload: Buffer.from(event.payload), hash: Buffer.from(event.hash) };
+        added.push({ ...event, ...bytes, tenant, stream, revision: ++revision as Revision, position });
       }
       own.set(stream, revision);
       const { position } = added.at(-1)!;

@@ -1,10 +1,10 @@
 /**
- * Which fingerprints were ever added, in two bytes each: "no" is certain, "yes" is right but for one answer in some
- * thousands. It grows by layers, each twice as large as the one before.
+ * Which fingerprints were ever added, in three bytes each: "no" is certain, "yes" is right but for one answer in
+ * some thousands. It grows by layers, each four times as large as the one before.
  */
 import { hash } from 'node:crypto';
 
-const bitsEach = 16;
+const bitsEach = 24;
 const probes = 7;
 const firstCapacity = 2_048;
 
@@ -27,7 +27,7 @@ export class FingerprintFilter {
 
   add(print: string): void {
     let last = this.#layers.at(-1)!;
-    if (last.count >= last.capacity) this.#layers.push((last = layerOf(2 * last.capacity)));
+    if (last.count >= last.capacity) this.#layers.push((last = layerOf(4 * last.capacity)));
     last.count++;
     for (const bit of bitsOf(print, last)) last.bits[bit >>> 3]! |= 1 << (bit & 7);
   }

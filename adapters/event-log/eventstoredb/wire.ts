@@ -59,7 +59,8 @@ export function fromWire(tenant: TenantId, record: RecordedEvent): ReadEvent {
   if (record.isJson || !isMetadata(metadata)) {
     throw new ForeignEvent(`${record.streamId} holds an event that no event log of ours wrote, at ${record.revision}`);
   }
-  const data = record.data as Uint8Array;
+  const bytes = record.data as Uint8Array;
+  const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const event: StoredEvent = {
     tenant,
     position: (Number(record.revision) + 1) as Position,
@@ -72,10 +73,10 @@ export function fromWire(tenant: TenantId, record: RecordedEvent): ReadEvent {
     payload: metadata.aside ? noBytes : data,
     hash: Buffer.from(metadata.hash, 'base64'),
   };
-  return { event, linked: metadata.linked, aside: metadata.aside && Buffer.from(data).toString('hex') };
+  return { event, linked: metadata.linked, aside: metadata.aside && data.toString('hex') };
 }
 
-const noBytes = new Uint8Array();
+const noBytes = Buffer.alloc(0);
 
 function isMetadata(metadata: Partial<WireMetadata> | undefined): metadata is WireMetadata {
   return (
