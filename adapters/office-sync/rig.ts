@@ -37,7 +37,7 @@ import { FakeOffice, type FakeOfficeCall, type MayFault } from '../office/memory
 import { createKysely } from '../postgres/kysely.ts';
 import { migrate } from '../postgres/migrate.ts';
 import { migrations } from '../postgres/migrations/index.ts';
-import { createOfficeSync, officeSyncEvents, officeSyncProjections } from './index.ts';
+import { createOfficeSync, type OfficeSyncOptions, officeSyncEvents, officeSyncProjections } from './index.ts';
 import { ownHome } from './places.ts';
 
 export const tenant = 'demo.example' as TenantId;
@@ -46,7 +46,7 @@ export const tenant = 'demo.example' as TenantId;
 export async function emptyTables({ pool }: FreshDatabase): Promise<void> {
   const { rows } = await pool.query<{ name: string }>(
     `select tablename as name from pg_tables where schemaname = 'public'
-       and tablename in ('office_baseline', 'writeback_intent', 'writeback_account', 'item_view', 'item_event', 'projection_checkpoint')`,
+       and tablename in ('office_baseline', 'writeback_intent', 'writeback_account', 'office_poll', 'item_view', 'item_event', 'projection_checkpoint')`,
   );
   if (rows.length > 0) await pool.query(`truncate ${rows.map(({ name }) => name).join()}`);
 }
@@ -110,7 +110,7 @@ export async function createRig(
   let count = 0;
   const nonce = () => `nonce${++count}`;
   let life = { isOver: false };
-  const make = () => {
+  const make = (more: Partial<OfficeSyncOptions> = {}) => {
     const mine = { isOver: false };
     life = mine;
     const after: Clock['after'] = (delayMs, action) => clock.after(delayMs, () => !mine.isOver && action());
@@ -124,6 +124,7 @@ export async function createRig(
       pollIntervalMs: 900_000,
       random: () => 0.5,
       ruleOf: () => options.ruleOf ?? 'clientWins',
+      ...more,
     });
   };
   let sync = make();
@@ -143,6 +144,8 @@ export async function createRig(
       life.isOver = true;
       sync = make();
     },
+    /** Another node beside, with the same office, log and rows, and a memory of its own. */
+    beside: make,
     async person(email: string): Promise<RigPerson> {
       const account = accountIdFrom(tenant, email);
       const login = { system: 'fake', username: email, password: 'secret' };
