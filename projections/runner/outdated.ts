@@ -4,7 +4,7 @@
  */
 import { type Kysely, sql } from 'kysely';
 import type { AnyDatabase, Projection } from './projection.ts';
-import { type RebuildOptions, type RebuildReport, rebuild } from './rebuild.ts';
+import { RebuildBusy, type RebuildOptions, type RebuildReport, rebuild } from './rebuild.ts';
 
 export interface OutdatedOptions extends Pick<RebuildOptions, 'db' | 'store' | 'comparison'> {
   readonly projections: readonly Projection[];
@@ -13,21 +13,37 @@ export interface OutdatedOptions extends Pick<RebuildOptions, 'db' | 'store' | '
   readonly onEnd?: (projection: string, report: RebuildReport) => void;
 }
 
-/** Answers with the names of those that were made anew; none on a database that is up to date. @throws RebuildRefused */
+const busyPauseMs = 250;
+
+/**
+ * Answers with the names of those that were made anew by this call; none on a database that is up to date. Of several
+ * nodes that start together one makes each anew, and the others wait for it. @throws RebuildRefused
+ */
 export async function rebuildOutdated(options: OutdatedOptions): Promise<string[]> {
   const { db, projections, onBegin, onProgress, onEnd, ...rest } = options;
-  const stored = await storedVersions(db);
-  const outdated = projections.filter(({ name, version }) => (stored.get(name) ?? version) < version);
-  for (const projection of outdated) {
+  const made: string[] = [];
+  for (;;) {
+    const stored = await storedVersions(db);
+    const projection = projections.find(({ name, version }) => (stored.get(name) ?? version) < version);
+    if (!projection) return made;
     const { name, version } = projection;
-    onBegin?.(name, stored.get(name) as number, version);
-    const report = await rebuild({
-      ...{ ...rest, db, projection },
-      onProgress: ({ events, perSecond }) => onProgress?.(name, events, perSecond),
-    });
-    onEnd?.(name, report);
+    try {
+      const report = await rebuild({
+        ...{ ...rest, db, projection },
+        onBegin: async () => {
+          // Whoever had it before may have finished between the look and the lock.
+          if (((await storedVersions(db)).get(name) ?? version) >= version) throw new RebuildBusy(`${name} is made.`);
+          onBegin?.(name, stored.get(name) as number, version);
+        },
+        onProgress: ({ events, perSecond }) => onProgress?.(name, events, perSecond),
+      });
+      onEnd?.(name, report);
+      made.push(name);
+    } catch (error) {
+      if (!(error instanceof RebuildBusy)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, busyPauseMs));
+    }
   }
-  return outdated.map(({ name }) => name);
 }
 
 /** The oldest version that a tenant's rows are of. */

@@ -5,6 +5,7 @@ import { freshDatabase } from '../../test/postgres.ts';
 import { contact } from '../../test/world/examples.ts';
 import { Phone } from '../../test/world/phone.ts';
 import { World } from '../../test/world/world.ts';
+import { rebuildOutdated } from './outdated.ts';
 import type { Projection } from './projection.ts';
 import { type RebuildOptions, RebuildRefused, rebuild } from './rebuild.ts';
 
@@ -163,6 +164,32 @@ describe('a rebuild beside a running program', () => {
     const [refused, other] = await Promise.all(second);
     expect(refused).toBeInstanceOf(RebuildRefused);
     expect(other).toMatchObject({ isSwapped: false });
+  });
+
+  it('of what is outdated is made once when two nodes start at the same time, and the other waits for it', async () => {
+    const { pool } = await freshDatabase();
+    const apart = await World.start({ pool });
+    const phone = new Phone(apart, apart.session('ola@rebuild.example', 'phone'));
+    await phone.reset(apart.collection('ola@rebuild.example', 'contact'));
+    await apart.settle('ola@rebuild.example');
+    await apart.stop();
+    const raised = engineProjections(apart.keys).map((one) => ({ ...one, version: one.version + 1 }));
+    const begun: string[] = [];
+    const outdated = async () => {
+      const onBegin = (projection: string) => begun.push(projection);
+      const made = await rebuildOutdated({ db: apart.db, store: apart.store, projections: raised, onBegin });
+      const { rows } = await sql<{ old: number }>`
+        select count(*) as old from projection_checkpoint c
+        join unnest(${raised.map(({ name }) => name)}::text[], ${raised.map(({ version }) => version)}::integer[])
+          as r (name, version) on r.name = c.projection and c.version < r.version`.execute(apart.db);
+      // Neither goes on to serve before all of it is done.
+      return { made, old: Number(rows[0]?.old) };
+    };
+    const [one, two] = await Promise.all([outdated(), outdated()]);
+    expect([one.old, two.old]).toEqual([0, 0]);
+    const names = raised.map(({ name }) => name).sort();
+    expect([...one.made, ...two.made].sort()).toEqual(names);
+    expect(begun.sort()).toEqual(names);
   });
 
   it('of a raised version is not compared, and a newer one is left alone', async () => {

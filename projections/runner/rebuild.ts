@@ -24,6 +24,8 @@ export interface RebuildOptions {
   readonly checkpointEvents?: number;
   /** Compares and leaves everything as it is. */
   readonly isDryRun?: boolean;
+  /** Told once nobody else does it. */
+  readonly onBegin?: () => Promise<void> | void;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -43,7 +45,12 @@ export interface RebuildReport {
 
 /** It cannot be done safely now; the message says why. */
 export class RebuildRefused extends Error {
-  override readonly name = 'RebuildRefused';
+  override readonly name: string = 'RebuildRefused';
+}
+
+/** Another process does it just now. */
+export class RebuildBusy extends RebuildRefused {
+  override readonly name = 'RebuildBusy';
 }
 
 const rebuildLock = 0x6d73_7262;
@@ -60,8 +67,9 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   return await db.connection().execute(async (holder) => {
     const taken = await sql<{ mine: boolean }>`
       select pg_try_advisory_lock(${rebuildLock}, hashtext(${projection.name})) as mine`.execute(holder);
-    if (!taken.rows[0]?.mine) throw new RebuildRefused(`${projection.name} is being rebuilt by another process.`);
+    if (!taken.rows[0]?.mine) throw new RebuildBusy(`${projection.name} is being rebuilt by another process.`);
     try {
+      await options.onBegin?.();
       return await new Rebuild(options).run();
     } finally {
       await sql`select pg_advisory_unlock(${rebuildLock}, hashtext(${projection.name}))`.execute(holder);
