@@ -115,7 +115,8 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
     ...{ config, pool, isFollowing: true },
     onError: (error, tenant) => logger.warn({ err: error, tenant }, 'the event store is not followed just now'),
   });
-  const log = config.eventLog === 'postgres' ? await followedLog(opened, pool, bulletin, logger) : opened;
+  const log =
+    config.eventLog === 'postgres' ? await followedLog(opened, pool, bulletin, logger) : sparing(opened, bulletin);
   teardown.add('the event log', () => log.close());
   if (config.eventLog === 'eventstoredb') await mustReachRows(pool, log);
   const census = censusOf(config.eventLog, log, pool);
@@ -205,6 +206,11 @@ function openBulletin(pool: Pool, logger: Logger): Promise<Bulletin> {
     connection: pool.options,
     onError: (error) => logger.warn({ err: error }, 'this node does not hear the others now, and looks for itself'),
   });
+}
+
+/** Nobody needs to look for what others stored while there are none. */
+function sparing(log: EventLog, bulletin: Bulletin): EventLog {
+  return log.heard ? { ...log, heard: (tenant) => (bulletin.isAlone() ? undefined : log.heard?.(tenant)) } : log;
 }
 
 function followedLog(log: EventLog, pool: Pool, bulletin: Bulletin, logger: Logger): Promise<EventLog> {
