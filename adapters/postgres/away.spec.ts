@@ -1,7 +1,7 @@
-import net from 'node:net';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
+import { Forwarder } from '../../test/forwarder.ts';
 import { freshDatabase } from '../../test/postgres.ts';
 import { isAway } from './away.ts';
 import { createKysely } from './kysely.ts';
@@ -42,9 +42,9 @@ describe('a database that is away', async () => {
 
   it('that says nothing any more is given up on, and the connection with it', async () => {
     const { host, port } = database.connection;
-    const silent = await Silent.before(`${host}/.s.PGSQL.${port}`);
+    const line = await Forwarder.to(`${host}/.s.PGSQL.${port}`);
     const pool = createPool({
-      connection: { ...database.connection, host: '127.0.0.1', port: silent.port },
+      connection: { ...database.connection, host: '127.0.0.1', port: line.port },
       applicationName: 'test',
       statementTimeoutMs: 100,
       onError: () => {},
@@ -53,57 +53,15 @@ describe('a database that is away', async () => {
     const ask = async (text: string) => (await sql<{ text: string }>`select ${text} as text`.execute(db)).rows[0]?.text;
     // A connection for each of the two that then wait in vain.
     expect((await Promise.all([ask('one'), pool.query('select pg_sleep(0.05)')]))[0]).toBe('one');
-    silent.isSilent = true;
+    line.isSilent = true;
     const [throughKysely, direct] = await Promise.all([failureOf(ask('two')), failureOf(pool.query('select 1'))]);
     expect([isAway(throughKysely), isAway(direct)]).toEqual([true, true]);
-    silent.isSilent = false;
+    line.isSilent = false;
     expect(await ask('three')).toBe('three');
     await pool.end();
-    await silent.close();
+    await line.close();
   }, 30_000);
 });
-
-/** In front of a server, as a machine without power: connections stay, and nothing comes back. */
-class Silent {
-  isSilent = false;
-  readonly port: number;
-  readonly #server: net.Server;
-  readonly #sockets = new Set<net.Socket>();
-
-  private constructor(server: net.Server) {
-    this.#server = server;
-    this.port = (server.address() as net.AddressInfo).port;
-  }
-
-  static async before(socketFile: string): Promise<Silent> {
-    const server = net.createServer();
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const silent = new Silent(server);
-    server.on('connection', (near) => {
-      const far = net.connect(socketFile);
-      for (const [from, to] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        silent.#sockets.add(from);
-        // What is swallowed once leaves the connection dead for ever, as a new primary behind the same address does.
-        let isDead = false;
-        from.on('data', (data) => {
-          isDead ||= silent.isSilent;
-          if (!isDead) to.write(data);
-        });
-        from.on('error', () => {});
-        from.on('close', () => to.destroy());
-      }
-    });
-    return silent;
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise((resolve) => this.#server.close(resolve));
-  }
-}
 
 it('pg takes one host and passes over target_session_attrs: the address has to lead to the primary', async () => {
   expect(() => new pg.Client('postgres://u:p@10.0.0.1:5432,10.0.0.2:5432/db')).toThrow('Invalid URL');

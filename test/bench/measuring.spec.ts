@@ -41,6 +41,8 @@ describe('what processes cost', () => {
   });
 });
 
+const result = { scenario: 's', count: 2, unit: 'requests', seconds: 1, perSecond: 2, aims: [], notes: [] };
+
 describe('figures', () => {
   it('gives the sample that a share of all does not exceed', () => {
     const samples = Array.from({ length: 100 }, (_, index) => 100 - index);
@@ -57,7 +59,17 @@ describe('figures', () => {
   it('says of an aim whether it was reached', () => {
     const aim = { what: 'CPU each', limit: 0.8, actual: 0.81, unit: 'ms' };
     expect([0.79, 0.8, 0.81].map((actual) => isReached({ ...aim, actual }))).toEqual([true, true, false]);
-    const result = { scenario: 's', count: 2, unit: 'requests', seconds: 1, perSecond: 2, notes: [] };
     expect(resultText({ ...result, aims: [aim] })).toContain('missed: CPU each 0.810 ms, aim 0.800 ms');
+  });
+
+  it('puts those that were asked the same beside each other, with what each is to the first', () => {
+    const times = { p50Ms: 1, p95Ms: 2, p99Ms: 3, cpuMsEach: 0.1 };
+    const beside = [
+      { name: 'PostgreSQL', perSecond: 400, ratio: 1, ...times },
+      { name: 'another', perSecond: 100, ratio: 0.25, ...times },
+    ];
+    const [, , first, second] = resultText({ ...result, beside }).split('\n');
+    expect(first).toMatch(/^ {2}PostgreSQL +400\/s {2}× 1\.00 .*p99 3\.00 ms; 0\.100 ms CPU each$/);
+    expect(second).toMatch(/^ {2}another +100\/s {2}× 0\.250 /);
   });
 });

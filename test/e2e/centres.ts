@@ -53,9 +53,10 @@ export class Centres {
     this.transport = new Transport({ url: this.server.url, connections: 24 });
   }
 
-  async setUpPhones(seed: number): Promise<void> {
+  /** Two for each of {@link users}. */
+  async setUpPhones(name: string, seed: number): Promise<void> {
     this.phones = users.flatMap((user, person) =>
-      [1, 2].map((nth) => new KillPhone(user, `replica${person}${nth}`, new Random(seed + person * 2 + nth))),
+      [1, 2].map((nth) => new KillPhone(user, `${name}${person}${nth}`, new Random(seed + person * 2 + nth))),
     );
     for (const phone of this.phones) {
       phone.patienceMs = 25;

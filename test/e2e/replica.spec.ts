@@ -3,6 +3,8 @@
  * primary is killed under load and the standby takes its place; the server of ours is not started anew.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { IsStandby, isAway } from '../../adapters/postgres/away.ts';
+import { createPool } from '../../adapters/postgres/pool.ts';
 import { runRebuild } from '../../api/cli/rebuild.ts';
 import { runRestore } from '../../api/cli/restore.ts';
 import { runVerify } from '../../api/cli/verify.ts';
@@ -24,15 +26,27 @@ async function lines(
   return { code: await run((line) => said.push(line)), said };
 }
 
+let centres: Centres;
+beforeAll(async () => {
+  centres = await Centres.open();
+}, 120_000);
+afterAll(() => centres?.close(), 60_000);
+
 describe('a synchronous standby', { timeout: 300_000 }, () => {
-  let centres: Centres;
   beforeAll(async () => {
-    centres = await Centres.open();
     await centres.pair.setSynchronous(true);
     await centres.startServer();
-    await centres.setUpPhones(7);
+    await centres.setUpPhones('replica', 7);
   }, 120_000);
-  afterAll(() => centres?.close(), 60_000);
+
+  it('is not taken for the database: nobody is told what it does not know yet', async () => {
+    const { connection } = centres.pair.standby;
+    const pool = createPool({ connection, applicationName: 'test', mustBePrimary: true, onError: () => {} });
+    const error = await pool.query('select 1').catch((failed: unknown) => failed);
+    expect(error).toBeInstanceOf(IsStandby);
+    expect(isAway(error)).toBe(true);
+    await pool.end();
+  });
 
   it('that is away lets no change be acknowledged, until it is back or an operator gives it up', async () => {
     const { pair } = centres;
@@ -69,11 +83,11 @@ describe('a synchronous standby', { timeout: 300_000 }, () => {
       await centres.more(answersBetween);
       const killedMs = performance.now();
       await pair.primary.kill();
-      address.cut();
       const acknowledged = centres.acknowledged();
+      // As an address that moves before the standby has become the primary.
+      address.pointAt(pair.standby.port);
       await pair.promote();
       const promotedMs = performance.now() - killedMs;
-      address.pointAt(pair.primary.port);
       await centres.more(1);
       const servesMs = performance.now() - killedMs;
       const deferred = centres.phones.reduce((sum, phone) => sum + phone.deferred, 0);
@@ -149,13 +163,11 @@ describe('a synchronous standby', { timeout: 300_000 }, () => {
 });
 
 describe('an asynchronous standby', { timeout: 300_000 }, () => {
-  let centres: Centres;
   beforeAll(async () => {
-    centres = await Centres.open();
+    await centres.transport.close();
     await centres.startServer();
-    await centres.setUpPhones(11);
+    await centres.setUpPhones('behind', 11);
   }, 120_000);
-  afterAll(() => centres?.close(), 60_000);
 
   it('may lack the last of what phones were told; what it has holds, and phones go on from what they hold', async () => {
     const { pair, address } = centres;
