@@ -49,7 +49,7 @@ describe('log copy to another PostgreSQL', () => {
   it('says what there is to copy, copies it, and has nothing to copy then', async () => {
     const head = (await Promise.all(tenants.map((tenant) => log.head(tenant)))).reduce((all, one) => all + one, 0);
     expect(await copyTo(elsewhere(), { isDry: true })).toBe(0);
-    expect(lines.at(-1)).toBe(`the other PostgreSQL holds 0 of ${head} events, the last of every tenant the same`);
+    expect(lines.at(-1)).toBe(`the other PostgreSQL holds 0 of ${head} events`);
     expect(await target().tenants()).toEqual([]);
     expect(await copyTo(elsewhere())).toBe(0);
     await mustBeOne();

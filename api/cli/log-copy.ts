@@ -86,7 +86,8 @@ async function work({ copy, pool, ends, request, print, remark }: Work): Promise
   if (request.isDry) {
     const standings = await copy.compare(request.isVerifying);
     printRows(print, standings, columns, 'table', `there are no events in ${from}`);
-    print(`${to} holds ${sum(standings, 'held')} of ${sum(standings, 'head')} events, ${proven(request)}`);
+    const held = sum(standings, 'held');
+    print(`${to} holds ${held} of ${sum(standings, 'head')} events${held > 0 ? `, ${proven(request)}` : ''}`);
     return 0;
   }
   if (request.isCutOver && 'name' in ends.to) {
@@ -123,10 +124,10 @@ async function remarkSeal(pool: Pool, remark: Print): Promise<void> {
 }
 
 function moved(from: LogName, to: LogName, standings: readonly Standing[]): string[] {
-  const where = to === 'eventstoredb' ? 'EVENT_LOG=eventstoredb, with EVENTSTORE_URL' : 'EVENT_LOG=postgres';
+  const store = to === 'eventstoredb' ? ', and EVENTSTORE_URL and EVENTSTORE_PREFIX as here' : '';
   return [
     `all ${sum(standings, 'head')} events of ${standings.length} tenants are in ${to}, and are the same as in ${from}`,
-    `Start every server with ${where}. Read models, keys and bodies stay as they are.`,
+    `Start every server with EVENT_LOG=${to}${store}. Read models, keys and bodies stay as they are.`,
     ...(from === 'postgres' ? ['Servers that still run are refused every change until then.'] : []),
     `The way back: ${moveCommand(to, from)}`,
   ];
