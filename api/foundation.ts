@@ -9,6 +9,7 @@ import type { BlobStore } from '../adapters/blobs/port.ts';
 import { PostgresBlobStore } from '../adapters/blobs/postgres.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { type Bulletin, noBulletin } from '../adapters/cluster/bulletin.port.ts';
+import type { NodeList } from '../adapters/cluster/nodes.port.ts';
 import { alwaysMine, type Ownership } from '../adapters/cluster/ownership.port.ts';
 import { postgresBulletin } from '../adapters/cluster/postgres/bulletin.ts';
 import { NodeLeases } from '../adapters/cluster/postgres/nodes/leases.ts';
@@ -67,6 +68,7 @@ export interface Foundation {
   /** Which tenants this node works for. Not started yet. */
   readonly ownership: Ownership;
   /** Absent where there cannot be other nodes. */
+  readonly nodes?: NodeList;
   readonly turns?: Turns;
   readonly census: LogCensus;
   readonly blobs: BlobStore;
@@ -135,7 +137,8 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
     events: allEvents(),
   });
   const store = bodies.over(stored);
-  const ownership = isInMemory ? alwaysMine : leases(pool, bulletin, logger);
+  const nodes = isInMemory ? undefined : leases(pool, bulletin, logger);
+  const ownership = nodes ?? alwaysMine;
   teardown.add('the work for tenants', () => ownership.stop());
   const anchors = new Anchors({
     ...{ log, seal, places, clock: systemClock, ownership },
@@ -167,6 +170,7 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
       store,
       runner,
     },
+    ...(nodes ? { nodes } : {}),
     ...(isInMemory ? {} : { anchoring: { anchors, places, seal } }),
     ...(isInMemory ? {} : { turns: postgresTurns({ pool, isAlone: () => bulletin.isAlone() }) }),
   };
@@ -187,7 +191,7 @@ export async function startFollowing(
   anchoring?.anchors.start();
 }
 
-function leases(pool: Pool, bulletin: Bulletin, logger: Logger): Ownership {
+function leases(pool: Pool, bulletin: Bulletin, logger: Logger): NodeLeases {
   return new NodeLeases({
     ...{ pool, bulletin, version: program.version },
     onError: (error) => logger.warn({ err: error }, 'this node could not renew its lease, and will try again'),

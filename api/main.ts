@@ -27,7 +27,7 @@ import { isStoreAway } from './event-log.ts';
 import { layFoundation, startFollowing } from './foundation.ts';
 import { closeApp, listen, readTls } from './listen.ts';
 import { derivedSecret } from './master-key.ts';
-import { countExchanges } from './metrics.ts';
+import { countExchanges, countNodes } from './metrics.ts';
 import { startOffice } from './office.ts';
 import { withSecretFiles } from './secret-files.ts';
 import { Accounts } from './services/accounts.ts';
@@ -148,6 +148,7 @@ async function startAll(
   });
   teardown.add('the record of exchanges', () => recorder.stop());
   countExchanges(metrics, recorder);
+  if (foundation.nodes) countNodes(metrics, foundation.nodes);
   await recorder.start();
 
   const simulator = config.demo && config.officeUrl === undefined ? await startDemoOffice(config) : undefined;
@@ -181,6 +182,7 @@ async function startAll(
     ...{ syncKeySecret, massDeletes: config.massDeletes },
     ...{ stored, blobs, backupDir: config.backupDir, exchanges, recorder, guard, now: systemClock.instant },
     ...(anchoring ? { anchoring } : {}),
+    ...(foundation.nodes ? { nodes: foundation.nodes } : {}),
   });
   void support.erasures
     ?.complete()

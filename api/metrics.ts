@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify';
-import { Counter, Histogram } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { NodeList } from '../adapters/cluster/nodes.port.ts';
 import { equalSecrets } from '../adapters/secrets/equal.ts';
 import { bearerOf } from './admin/bearer.ts';
 import type { AppDeps } from './deps.ts';
@@ -36,6 +37,19 @@ export function countExchanges(
     });
   counter('mobilesync_exchanges_recorded_total', 'Exchanges written to the record', () => recorder.counts.written);
   counter('mobilesync_exchanges_lost_total', 'Exchanges that could not be recorded', () => recorder.counts.lost);
+}
+
+/** Living nodes, and the tenants that this one works for. */
+export function countNodes(metrics: AppDeps['metrics'], nodes: Pick<NodeList, 'counts'>): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      ...{ name, help, registers: [metrics] },
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('mobilesync_nodes', 'Nodes that this one knows to live, itself included', () => nodes.counts().nodes);
+  gauge('mobilesync_tenants_owned', 'Tenants that this node works for', () => nodes.counts().tenants);
 }
 
 function isLoopback(ip: string): boolean {

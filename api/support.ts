@@ -7,6 +7,7 @@ import type { Kysely } from 'kysely';
 import type { RequestGuard } from '../adapters/activesync/guard/request-guard.ts';
 import { forgetInBackups } from '../adapters/backup/ledger.ts';
 import type { BlobStore } from '../adapters/blobs/port.ts';
+import type { NodeList } from '../adapters/cluster/nodes.port.ts';
 import type { KeyRing } from '../adapters/crypto.port.ts';
 import { Erasure } from '../adapters/erasure/erasure.ts';
 import { Traces } from '../adapters/erasure/postgres/traces.ts';
@@ -82,6 +83,8 @@ export interface SupportOptions {
   readonly massDeletes: MassDeleteLimits;
   /** Absent: nobody is braked. */
   readonly guard?: RequestGuard;
+  /** Absent where there cannot be other nodes. */
+  readonly nodes?: NodeList;
   readonly accounts: Accounts;
   readonly devices: Devices;
   readonly directory: Directory;
@@ -107,6 +110,7 @@ export interface Support {
   readonly replays: ReplayService;
   readonly whereabouts: WhereaboutsService;
   readonly guard?: RequestGuard;
+  readonly nodes?: NodeList;
   readonly heldBatches: HeldBatches;
   readonly histories: ItemHistories;
   readonly searches: Searches;
@@ -146,6 +150,7 @@ export function buildSupport(options: SupportOptions): Support {
     replays: new ReplayService(replaysOf(options), names),
     watches: new Watches({ recorder, devices, directory, reader: new DevicesReader(db), now }),
     ...(options.guard ? { guard: options.guard } : {}),
+    ...(options.nodes ? { nodes: options.nodes } : {}),
     heldBatches: new HeldBatches({
       deps: engine.deps,
       people: options.directory,

@@ -19,6 +19,7 @@ import { findRoutes } from './find.ts';
 import { heldRoutes } from './held.ts';
 import { itemRoutes } from './items.ts';
 import { mergeRoutes } from './merges.ts';
+import { nodeRoutes } from './nodes.ts';
 import { officeRoutes } from './office.ts';
 import { personExportRoutes } from './person-export.ts';
 import { proofRoutes } from './proof.ts';
@@ -84,6 +85,7 @@ export const adminPlugin: FastifyPluginAsync<{ deps: AppDeps }> = async (app, { 
   await app.register(findRoutes, { deps });
   await app.register(stateRoutes, { deps });
   await app.register(readModelRoutes, { deps });
+  await app.register(nodeRoutes, { deps });
   await app.register(proofRoutes, { deps });
   await app.register(erasureRoutes, { deps });
   await app.register(personExportRoutes, { deps });

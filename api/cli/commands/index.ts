@@ -15,6 +15,7 @@ import { historyCommand } from './history.ts';
 import { anchorCommand, migrateCommand, rebuildCommand, verifyCommand } from './log.ts';
 import { logCopyCommand, logUnsealCommand } from './log-copy.ts';
 import { duplicatesCommand, mergesCommand, unmergeCommand } from './merges.ts';
+import { nodesCommand } from './nodes.ts';
 import { readModelsCommand } from './read-models.ts';
 import { replayCommand, shadowCommand } from './replay.ts';
 import { restoreCommand, revertCommand, undoCommand } from './restoring.ts';
@@ -61,6 +62,7 @@ export const commands: readonly CliCommand[] = [
   erasuresCommand,
   backupCommand,
   backupRestoreCommand,
+  nodesCommand,
   readModelsCommand,
   rebuildCommand,
   migrateCommand,

@@ -5,10 +5,8 @@ import { type FreshDatabase, freshDatabase } from '../../../../test/postgres.ts'
 import { memoryBulletins } from '../../memory.ts';
 import type { OwnershipChange } from '../../ownership.port.ts';
 import { NodeLeases, type NodeLeasesOptions } from './leases.ts';
-import { NodeRows } from './rows.ts';
 
 let database: FreshDatabase;
-let rows: NodeRows;
 let hub: ReturnType<typeof memoryBulletins>;
 let nodes: TestNode[];
 let spaces = 0;
@@ -31,7 +29,6 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 beforeAll(async () => {
   database = await freshDatabase();
-  rows = new NodeRows(database.pool);
 });
 beforeEach(async () => {
   await database.pool.query('delete from node');
@@ -145,10 +142,11 @@ describe('several nodes', () => {
     await vi.waitFor(() => expect(nodes.every((each) => mineOf(each).length > 0)).toBe(true), { timeout: 5_000 });
     await allOwned();
     expect([one, two, three].map(({ leases }) => leases.isAlone())).toEqual([false, false, false]);
-    const listed = await rows.list();
-    expect(listed.map(({ id, tenants }) => [id, Number(tenants)])).toEqual(
-      nodes.map((each) => [each.leases.id, mineOf(each).length]),
+    const listed = await two.leases.list();
+    expect(listed.map(({ id, tenants, isThis }) => [id, tenants, isThis])).toEqual(
+      nodes.map((each) => [each.leases.id, mineOf(each).length, each === two]),
     );
+    expect(two.leases.counts()).toEqual({ nodes: 3, tenants: mineOf(two).length });
     expect(end()).toEqual([]);
   });
 

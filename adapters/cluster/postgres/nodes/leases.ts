@@ -10,6 +10,7 @@ import type pg from 'pg';
 import { Subject, type Subscription } from 'rxjs';
 import type { TenantId } from '../../../../domain/shared/ids.ts';
 import type { Bulletin } from '../../bulletin.port.ts';
+import type { NodeList, NodeStanding } from '../../nodes.port.ts';
 import type { Hold, Ownership, OwnershipChange } from '../../ownership.port.ts';
 import { hasEnded, processSpace } from './process-space.ts';
 import { preferred } from './rendezvous.ts';
@@ -36,7 +37,7 @@ export interface NodeLeasesOptions {
 const underWayMax = 3;
 const stopWithinMs = 1_000;
 
-export class NodeLeases implements Ownership {
+export class NodeLeases implements Ownership, NodeList {
   readonly changes = new Subject<OwnershipChange>();
   readonly #options: NodeLeasesOptions;
   readonly #rows: NodeRows;
@@ -143,6 +144,21 @@ export class NodeLeases implements Ownership {
         if (left <= 0 && this.#leaving.has(tenant)) void this.#serially(() => this.#handOver());
       },
     };
+  }
+
+  async list(): Promise<NodeStanding[]> {
+    return (await this.#rows.list()).map((row) => ({
+      ...{ id: row.id, host: row.host, pid: row.pid, version: row.version, isWorking: row.is_working },
+      startedAt: row.started_at.toISOString(),
+      expiresInMs: row.expires_in_ms,
+      tenants: row.tenants,
+      lastGainedAt: row.last_gained_at?.toISOString() ?? null,
+      isThis: row.id === this.#id,
+    }));
+  }
+
+  counts(): { readonly nodes: number; readonly tenants: number } {
+    return { nodes: this.#others.length + 1, tenants: this.#nowMs() < this.#validUntilMs ? this.#mine.size : 0 };
   }
 
   resign(): void {
