@@ -90,6 +90,13 @@ describe('the composition', () => {
 
   it('lets phones reach the proxy alone, and the stores nobody but the nodes', () => {
     expect(services.filter(([, { ports }]) => ports).map(([name]) => name)).toEqual(['proxy']);
+    const published = compose.services.proxy!.ports!.map((port) => /^(\S+):(\d+)$/.exec(port)!.slice(1));
+    const binds = compose.services.proxy!.environment;
+    expect(published).toEqual([
+      ['80', binds.HTTP_BIND!.slice(1)],
+      ['443', binds.HTTPS_BIND!.slice(1)],
+      ['127.0.0.1:8081', binds.ADMIN_BIND!.slice(1)],
+    ]);
     expect(compose.networks.data?.internal).toBe(true);
     expect(compose.networks.inside?.internal).toBe(true);
     const inNetwork = (network: string) =>

@@ -35,6 +35,8 @@ export async function freePorts(count: number): Promise<number[]> {
 export class ReverseProxy {
   readonly url: string;
   readonly plainUrl: string;
+  /** For operators. */
+  readonly adminUrl: string;
   /** Its container's health check asks here. */
   readonly upUrl: string;
   /** Lines of its log. */
@@ -42,22 +44,23 @@ export class ReverseProxy {
   readonly #child: ChildProcess;
   readonly #ended: Promise<void>;
 
-  private constructor(child: ChildProcess, [http, https, up]: readonly number[]) {
+  private constructor(child: ChildProcess, [http, https, admin, up]: readonly number[]) {
     this.#child = child;
     this.#ended = new Promise((resolve) => child.once('exit', () => resolve()));
     this.plainUrl = `http://127.0.0.1:${http}`;
     this.url = `https://127.0.0.1:${https}`;
+    this.adminUrl = `http://127.0.0.1:${admin}`;
     this.upUrl = `http://127.0.0.1:${up}/up`;
     child.stdout!.on('data', (chunk) => this.log.push(...String(chunk).split('\n').filter(Boolean)));
   }
 
   /** Resolves when it serves, with both nodes. @param nodes their `host:port`. @throws Error when it does not. */
   static async start(directory: string, nodes: readonly [string, string]): Promise<ReverseProxy> {
-    const ports = await freePorts(3);
-    const [httpBind, httpsBind, upBind] = ports.map((port) => `127.0.0.1:${port}`);
+    const ports = await freePorts(4);
+    const [httpBind, httpsBind, adminBind, upBind] = ports.map((port) => `127.0.0.1:${port}`);
     const env = {
-      ...{ PATH: process.env.PATH, HTTP_BIND: httpBind, HTTPS_BIND: httpsBind, UP_BIND: upBind },
-      ...{ CERTIFICATE: await certificate(directory), NODE_A: nodes[0], NODE_B: nodes[1] },
+      ...{ PATH: process.env.PATH, HTTP_BIND: httpBind, HTTPS_BIND: httpsBind, ADMIN_BIND: adminBind },
+      ...{ UP_BIND: upBind, CERTIFICATE: await certificate(directory), NODE_A: nodes[0], NODE_B: nodes[1] },
     };
     const child = spawn('haproxy', ['-db', '-f', proxyConfiguration], { env, stdio: ['ignore', 'pipe', 'ignore'] });
     const proxy = new ReverseProxy(child, ports);

@@ -10,7 +10,7 @@ import { type PingAnswer, ping } from '../eas-client/commands/ping.ts';
 import { type HttpAnswer, NoAnswer, Transport } from '../eas-client/transport.ts';
 import { freshDatabase } from '../postgres.ts';
 import { freePorts, hasProxy, ReverseProxy } from '../proxy.ts';
-import { ServerProcess } from '../server-process.ts';
+import { adminToken, ServerProcess } from '../server-process.ts';
 import { Random } from '../simulator/random.ts';
 import { everything, KillPhone } from './kill-phone.ts';
 
@@ -81,9 +81,22 @@ describe.skipIf(!isPresent)(isPresent ? 'the proxy' : `SKIPPED, ${hint}`, { time
     expect((await ask('POST', '/autodiscover/autodiscover.xml')).status).toBe(401);
     const inside = ['/', '/admin/accounts', '/health/ready', '/health/live', '/metrics', '/up', '/%61dmin/accounts'];
     for (const where of [...inside, '/Microsoft-Server-ActiveSync/../admin/accounts']) {
-      const { status, body } = await ask('GET', where, { authorization: 'Bearer token-of-the-tests' });
+      const { status, body } = await ask('GET', where, { authorization: `Bearer ${adminToken}` });
       expect([where, status, body.toString()]).toEqual([where, 404, 'There is nothing here.']);
     }
+  });
+
+  it('lets operators reach administration at a door of their own, with the token, and no phone there', async () => {
+    const at = async (where: string, token?: string) => {
+      const headers = token === undefined ? undefined : { authorization: `Bearer ${token}` };
+      return (await fetch(proxy.adminUrl + where, { headers })).status;
+    };
+    expect(await at(`/admin/accounts/${kari}`, adminToken)).toBe(200);
+    expect(await at(`/admin/accounts/${kari}`, 'another')).toBe(401);
+    expect(await at('/health/ready')).toBe(200);
+    expect(await at('/metrics', adminToken)).toBe(200);
+    expect(await at('/Microsoft-Server-ActiveSync', adminToken)).toBe(404);
+    expect(await at('/administration', adminToken)).toBe(404);
   });
 
   it('speaks TLS 1.2 or later, says so for the future, and sends plain HTTP there', async () => {
