@@ -97,7 +97,8 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
 
   const isInMemory = config.eventLog === 'memory';
   const master = masterKeyFromBase64(masterKeyText);
-  const bulletin = isInMemory ? noBulletin : await openBulletin(pool, logger);
+  let ownership: Ownership = alwaysMine;
+  const bulletin = isInMemory ? noBulletin : await openBulletin(pool, logger, () => !ownership.isAlone());
   teardown.add('the bulletin', () => bulletin.close());
   const keys = keyRing({ table: isInMemory ? memoryKeyTable() : postgresKeyTable({ pool }), master, bulletin });
   const projections = allProjections(keys);
@@ -138,7 +139,7 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
   });
   const store = bodies.over(stored);
   const nodes = isInMemory ? undefined : leases(pool, bulletin, logger);
-  const ownership = nodes ?? alwaysMine;
+  ownership = nodes ?? alwaysMine;
   teardown.add('the work for tenants', () => ownership.stop());
   const anchors = new Anchors({
     ...{ log, seal, places, clock: systemClock, ownership },
@@ -205,9 +206,9 @@ function notProjected(error: unknown, tenant: TenantId, logger: Logger): void {
   else logger.error({ err: error, tenant }, 'a page of events was not projected');
 }
 
-function openBulletin(pool: Pool, logger: Logger): Promise<Bulletin> {
+function openBulletin(pool: Pool, logger: Logger, othersLive: () => boolean): Promise<Bulletin> {
   return postgresBulletin({
-    connection: pool.options,
+    ...{ connection: pool.options, othersLive },
     onError: (error) => logger.warn({ err: error }, 'this node does not hear the others now, and looks for itself'),
   });
 }

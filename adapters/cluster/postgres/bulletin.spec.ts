@@ -63,6 +63,15 @@ describe('a bulletin on PostgreSQL', () => {
     await a.bulletin.close();
   });
 
+  it('is not alone while others are known to live, although nobody hears them', async () => {
+    let live = false;
+    const { bulletin } = await node({ aloneAfterMs: 0, othersLive: () => live });
+    await vi.waitFor(() => expect(bulletin.isAlone()).toBe(true));
+    live = true;
+    expect(bulletin.isAlone()).toBe(false);
+    await bulletin.close();
+  });
+
   it('does not reach the nodes of another schema of the same database', async () => {
     await database.pool.query('create schema another');
     const options = `-c search_path=another`;

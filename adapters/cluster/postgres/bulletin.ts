@@ -17,6 +17,8 @@ export interface PostgresBulletinOptions {
   readonly node?: string;
   /** Told of every lost connection and failed try to get one, and of posts that cannot be sent. */
   readonly onError: (error: unknown) => void;
+  /** Whether others are known to live by other means: they may be there and not be heard. */
+  readonly othersLive?: () => boolean;
   /** How long a post waits for others to go with it. */
   readonly gatherMs?: number;
   /** How often it looks whether the connection lives and who else listens. */
@@ -72,7 +74,7 @@ class PostgresBulletin implements Bulletin {
 
   isAlone(): boolean {
     // Who cannot hear the others does not know.
-    if (!this.#listener) return false;
+    if (!this.#listener || this.#options.othersLive?.()) return false;
     return performance.now() - this.#accompaniedMs > (this.#options.aloneAfterMs ?? 30_000);
   }
 
