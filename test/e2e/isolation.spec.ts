@@ -6,7 +6,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   AirSync,
@@ -23,6 +22,10 @@ import {
 } from '../../adapters/activesync/wbxml/code-pages/index.ts';
 import type { Element } from '../../adapters/activesync/wbxml/element.ts';
 import { encodeTree } from '../../adapters/activesync/wbxml/writer.ts';
+import { createPool, type Pool } from '../../adapters/postgres/pool.ts';
+import { openLog } from '../../api/cli/open-log.ts';
+import { NO_POSITION } from '../../domain/shared/ids.ts';
+import { logEnv } from '../e2e-log.ts';
 import { EasClient } from '../eas-client/client.ts';
 import { folderCreate } from '../eas-client/commands/folders.ts';
 import { el } from '../eas-client/elements.ts';
@@ -42,7 +45,7 @@ const context = { version: 141, zone: 'Europe/Oslo', nowMs: Date.parse('2026-03-
 
 let directory: string;
 let server: ServerProcess;
-let database: pg.Client;
+let database: Pool;
 const transports: Transport[] = [];
 
 interface Known {
@@ -71,8 +74,8 @@ beforeAll(async () => {
     dataDir: path.join(directory, 'data'),
     env: { DEMO: 'false', LOG_LEVEL: 'info' },
   });
-  database = new pg.Client((await server.postmaster()).connection);
-  await database.connect();
+  const { connection } = await server.postmaster();
+  database = createPool({ connection, applicationName: 'test', onError: () => {} });
 }, 120_000);
 
 afterAll(async () => {
@@ -148,8 +151,13 @@ function basic(email: string): string {
 
 /** The end of every stream there is. */
 async function streamEnds(): Promise<Map<string, number>> {
-  const { rows } = await database.query('select tenant, stream, max(revision)::int as n from events group by 1, 2');
-  return new Map(rows.map(({ tenant, stream, n }) => [`${tenant}/${stream}`, n]));
+  const { log, close } = await openLog(logEnv(server.dataDir), database);
+  const ends = new Map<string, number>();
+  for (const { tenant, head } of await log.tenants())
+    for (const { stream, revision } of await log.readAll(tenant, NO_POSITION, head))
+      ends.set(`${tenant}/${stream}`, revision);
+  await close();
+  return ends;
 }
 
 const whole = el(AirSync.Options, [el(AirSyncBase.BodyPreference, [el(AirSyncBase.Type, '1')])]);
