@@ -49,7 +49,7 @@ import { allEvents, allMigrations, allProjections } from './catalogue.ts';
 import { type Config, ConfigError } from './config.ts';
 import { usableDataDir } from './data-dir.ts';
 import { censusOf, openEventLog } from './event-log.ts';
-import { mustBeHome, mustHaveNoHome, mustReachRows } from './log-home.ts';
+import { mustBeHome, mustHaveKeys, mustHaveNoHome, mustReachRows } from './log-home.ts';
 import { derivedSecret, mustBeMaster } from './master-key.ts';
 import { comparison } from './services/read-models.ts';
 import type { Teardown } from './teardown.ts';
@@ -121,7 +121,10 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
   const log =
     config.eventLog === 'postgres' ? await followedLog(opened, pool, bulletin, logger) : sparing(opened, bulletin);
   teardown.add('the event log', () => log.close());
-  if (config.eventLog === 'eventstoredb') await mustReachRows(pool, log);
+  if (config.eventLog === 'eventstoredb') {
+    await mustReachRows(pool, log);
+    await mustHaveKeys(pool, log);
+  }
   const census = censusOf(config.eventLog, log, pool);
   const seal = new AnchorSeal(derivedSecret(masterKeyText, 'anchors'));
   const places = isInMemory ? [] : [anchorTable(pool), anchorFiles(config.anchorDir)];

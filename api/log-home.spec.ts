@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { event, newTenant, write } from '../adapters/event-log/contract.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
 import { postgresEventLog } from '../adapters/event-log/postgres/log.ts';
+import { joinPayload } from '../adapters/event-log/sealed.ts';
 import { beginMove, endMove, giveUpMove, readLogHome } from '../adapters/log-copy/home.ts';
-import type { TenantId } from '../domain/shared/ids.ts';
+import type { SubjectId, TenantId } from '../domain/shared/ids.ts';
 import { freshDatabase } from '../test/postgres.ts';
 import { ConfigError } from './config.ts';
-import { mustBeHome, mustHaveNoHome, mustReachRows } from './log-home.ts';
+import { mustBeHome, mustHaveKeys, mustHaveNoHome, mustReachRows } from './log-home.ts';
 
 const { pool } = await freshDatabase();
 const log = postgresEventLog({ pool });
@@ -55,5 +56,32 @@ describe('the log of a database', () => {
     await expect(mustReachRows(pool, other)).rejects.toThrow('it holds 1 events of demo.example');
     await other.append(tenant, [write('s', 0, event('b'))]);
     await mustReachRows(pool, other);
+  });
+
+  it('must have the keys of what follows the rows: a database brought back too early is not served from', async () => {
+    const other = memoryEventLog();
+    const tenant = 'keys.example' as TenantId;
+    const sealed = (subject: string) => ({
+      ...event(subject),
+      payload: joinPayload(subject as SubjectId, Buffer.from('sealed')),
+    });
+    const checkpoint = (position: number) =>
+      pool.query(
+        `insert into projection_checkpoint (projection, tenant, position, version) values ('a', $1, $2, 1)
+          on conflict (projection, tenant) do update set position = excluded.position`,
+        [tenant, position],
+      );
+    await pool.query(`insert into data_keys (tenant, subject, owner, wrapped) values ($1, 'kari', 'kari', '')`, [
+      tenant,
+    ]);
+    // The first is behind the rows, which were made with its key: nobody looks.
+    await other.append(tenant, [write('s', -1, sealed('long gone'))]);
+    await checkpoint(1);
+    await other.append(tenant, [write('s', 0, sealed('kari'))]);
+    await mustHaveKeys(pool, other);
+    await other.append(tenant, [write('s', 1, sealed('item-a'), sealed('item-b'), sealed('item-b'))]);
+    await expect(mustHaveKeys(pool, other)).rejects.toThrow(/in keys\.example the keys of 2 items or people are lost/);
+    await checkpoint(5);
+    await mustHaveKeys(pool, other);
   });
 });

@@ -1,8 +1,9 @@
 /** A server starts on the log that holds the events of its database, or not at all. */
+import { lostKeys } from '../adapters/backup/lost-keys.ts';
 import type { EventLog } from '../adapters/event-log/port.ts';
 import { claimLogHome, type LogName, readLogHome } from '../adapters/log-copy/home.ts';
 import type { Pool } from '../adapters/postgres/pool.ts';
-import type { TenantId } from '../domain/shared/ids.ts';
+import type { Position, TenantId } from '../domain/shared/ids.ts';
 import { ConfigError } from './config.ts';
 
 /** The command that moves the events, as it is typed. */
@@ -30,6 +31,23 @@ export async function mustHaveNoHome(pool: Pool): Promise<void> {
   if (home === undefined || home.log === 'postgres') return;
   throw new ConfigError(
     `EVENT_LOG=memory, but the events of this database are in ${home.log}: choose another DATA_DIR or DATABASE_URL.`,
+  );
+}
+
+/**
+ * Of a log that is kept elsewhere than the keys. What the database lost when an earlier state of it was brought back was
+ * not projected in it either: only events behind its read models are looked at, and ordinarily there are none.
+ * @throws ConfigError when it lacks keys of what is in the log: others would be made in their place.
+ */
+export async function mustHaveKeys(pool: Pool, log: Pick<EventLog, 'readAll' | 'tenants'>): Promise<void> {
+  const { rows } = await pool.query<{ tenant: TenantId; position: Position }>(
+    'select tenant, max(position) as position from projection_checkpoint group by tenant',
+  );
+  const [lost] = await lostKeys(pool, log, new Map(rows.map(({ tenant, position }) => [tenant, position])));
+  if (!lost) return;
+  throw new ConfigError(
+    `The database is of an earlier point than the event store: in ${lost.tenant} the keys of ${lost.subjects.length} items or people are lost. ` +
+      'Bring back a later state of it, or give up what they sealed with npm run restore -- --in-place --force.',
   );
 }
 

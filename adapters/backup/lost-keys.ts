@@ -4,7 +4,7 @@
  * events would count as forged.
  */
 import type pg from 'pg';
-import { NO_POSITION, type SubjectId, type TenantId } from '../../domain/shared/ids.ts';
+import { NO_POSITION, type Position, type SubjectId, type TenantId } from '../../domain/shared/ids.ts';
 import type { EventLog } from '../event-log/port.ts';
 import { splitPayload } from '../event-log/sealed.ts';
 
@@ -17,15 +17,21 @@ export interface LostKeys {
 
 const pageSize = 500;
 
-/** Of each tenant with any: who has events in the log and no key, not even a destroyed one. Reads the whole log. */
+/**
+ * Of each tenant with any: who has events in the log and no key, not even a destroyed one.
+ * @param after positions of tenants up to which the database is known to have the keys; the whole log is read without.
+ */
 export async function lostKeys(
   client: Pick<pg.PoolClient, 'query'>,
   log: Pick<EventLog, 'readAll' | 'tenants'>,
+  after: ReadonlyMap<TenantId, Position> = new Map(),
 ): Promise<LostKeys[]> {
   const lost: LostKeys[] = [];
-  for (const { tenant } of await log.tenants()) {
+  for (const { tenant, head } of await log.tenants()) {
+    const from = after.get(tenant) ?? NO_POSITION;
+    if (head <= from) continue;
     const counts = new Map<SubjectId, number>();
-    for (let last = NO_POSITION; ; ) {
+    for (let last = from; ; ) {
       const page = await log.readAll(tenant, last, pageSize);
       for (const { payload } of page) {
         const { subject } = splitPayload(payload);

@@ -194,3 +194,39 @@ it('a restore that was cut short keeps the server from starting', async () => {
   expect(await run('api/cli/restore.ts', folder(), '--replace')).toMatchObject({ code: 0 });
   server = await start({});
 }, 120_000);
+
+it.runIf(isOnEventStore)(
+  'a database behind its event store is not served from, until what it lost is given up',
+  async () => {
+    const phone = aPhone('RESTORE3');
+    await phone.setUp();
+    await phone.sync();
+    const lost = await add(phone, 'Tiur');
+    await server!.stop();
+    server = undefined;
+    const database = await connectDatabase({ dataDir: dataDir(), applicationName: 'test', log: () => {} });
+    // As a standby would be that had not heard of the last seconds.
+    const { rowCount } = await database.pool.query('delete from data_keys where subject = $1', [`item-${lost}`]);
+    expect(rowCount).toBe(1);
+    await database.pool.query('update projection_checkpoint set position = greatest(0, position - 20)');
+    await database.close();
+    await expect(start({})).rejects.toThrow(/the keys of 1 items or people are lost/);
+    const refused = await run('api/cli/restore.ts', '--in-place');
+    expect(refused).toMatchObject({ code: 2, err: expect.stringMatching(/earlier point than the event store/) });
+    expect(refused.out).toMatch(
+      /^demo\.example: the keys of 1 items or people are lost, and what \d+ events say of them$/m,
+    );
+    expect(await run('api/cli/restore.ts', '--in-place', '--force')).toMatchObject({ code: 0 });
+    expect(await run('api/cli/verify.ts')).toMatchObject({ code: 0 });
+    server = await start({});
+    const ahead = aPhone('RESTORE3', phone);
+    await ahead.sync();
+    const later = await add(ahead, 'Rugde');
+    const fresh = aPhone('RESTORE4');
+    await fresh.setUp();
+    await fresh.sync();
+    expect(tasksOf(fresh).has(later)).toBe(true);
+    expect(tasksOf(fresh).has(lost)).toBe(false);
+  },
+  240_000,
+);
