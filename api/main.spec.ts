@@ -105,12 +105,14 @@ describe('the program', () => {
     expect(second.output.out).not.toContain('admin token');
   });
 
-  it('ends with code 2 and one sentence when a value is wrong', async () => {
+  it('ends with code 2 and one sentence when a value is wrong', { timeout: 60_000 }, async () => {
     const wrong: Record<string, string>[] = [
       { PORT: 'http' },
       { DATABASE_URL: 'postgres://u:hidden@127.0.0.1:1/x' },
       { TLS_CERT: main, TLS_KEY: main },
       { EVENT_LOG: 'memory' },
+      // The events are in PostgreSQL: that is looked at before the store is.
+      { EVENT_LOG: 'eventstoredb', EVENTSTORE_URL: 'esdb://admin:hidden@127.0.0.1:1' },
       { MASTER_KEY: 'short' },
       { MASTER_KEY: randomBytes(32).toString('base64') },
       { DATA_DIR: path.join(main, 'below a file') },

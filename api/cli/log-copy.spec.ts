@@ -163,6 +163,10 @@ describe('the move', () => {
     await expect(steps.seal()).rejects.toThrow('Servers run, and eventstoredb cannot refuse');
     expect(await readLogHome(own.pool)).toEqual({ log: 'eventstoredb' });
     await server.end();
+    await own.pool.query(`insert into node (id, host, pid, process_space, version, started_at, expires_at)
+      values (gen_random_uuid(), 'other', 1, '', '', now(), now() + interval '1 hour')`);
+    await expect(steps.seal()).rejects.toThrow('Servers run');
+    await own.pool.query('delete from node');
     await expect
       .poll(
         () =>

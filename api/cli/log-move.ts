@@ -56,7 +56,8 @@ async function atOnce(pool: Pool, work: (client: pg.PoolClient) => Promise<void>
 
 async function hasServers(pool: Pool): Promise<boolean> {
   const { rows } = await pool.query(
-    `select from pg_stat_activity where datname = current_database() and application_name = 'mobilesync' limit 1`,
+    `select from pg_stat_activity where datname = current_database() and application_name = 'mobilesync'
+      union all select from node where expires_at > clock_timestamp() limit 1`,
   );
   return rows.length > 0;
 }
