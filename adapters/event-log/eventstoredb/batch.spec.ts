@@ -14,7 +14,7 @@ const stored = (bytes: number, n: number): StoredEvent => {
 /** As the server counts it, and what a later one may count. */
 const bytesOf = (events: readonly StoredEvent[], aside: ReadonlySet<string>) =>
   events.reduce((sum, one) => {
-    const { type, data, metadata } = toWire(one, 1e9, aside.has(one.id));
+    const { type, data, metadata } = toWire(one.id, one, 1e9, aside.has(one.id));
     return sum + 2 * type.length + data.byteLength + Buffer.byteLength(JSON.stringify(metadata));
   }, 0);
 
@@ -35,9 +35,9 @@ describe('an append', () => {
   });
 
   it('gathers as many calls as fit, and one that is too large alone', () => {
-    const call = (bytes: number) => [write('s', -1, sized(bytes))];
+    const call = (...sizes: number[]) => ({ writes: [write('s', -1, ...sizes.map(sized))] });
     expect(fitCount([call(400_000), call(400_000), call(400_000)], defaultMaxAppendBytes)).toBe(2);
-    expect(fitCount([[write('s', -1, sized(900_000), sized(900_000))], call(1)], defaultMaxAppendBytes)).toBe(1);
+    expect(fitCount([call(900_000, 900_000), call(1)], defaultMaxAppendBytes)).toBe(1);
     expect(
       fitCount(
         Array.from({ length: 3_000 }, () => call(1)),

@@ -18,10 +18,10 @@ const sizeOf = (writes: readonly StreamWrite[]): number =>
   );
 
 /** How many calls, from the first, go together: at least 1. */
-export function fitCount(calls: readonly (readonly StreamWrite[])[], maxBytes: number): number {
+export function fitCount(calls: readonly { readonly writes: readonly StreamWrite[] }[], maxBytes: number): number {
   let bytes = 0;
   let events = 0;
-  for (const [index, writes] of calls.entries()) {
+  for (const [index, { writes }] of calls.entries()) {
     bytes += sizeOf(writes);
     events += writes.reduce((sum, write) => sum + write.events.length, 0);
     if (bytes > maxBytes || events > maxEvents) return Math.max(1, index);

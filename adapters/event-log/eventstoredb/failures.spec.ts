@@ -203,6 +203,33 @@ describe.skipIf(!nodeCommand)('an event store of one node (needs EVENTSTORE_COMM
     await relay.close();
   });
 
+  it('whose answer never came is asked again with other bytes: what it stored first stays, and is what everybody reads', async () => {
+    const relay = await TcpRelay.start(server.node.port);
+    const tenant = newTenant();
+    const direct = await open(server.url);
+    const other = await open(server.url, { isFollowing: false });
+    const log = await open(`esdb://127.0.0.1:${relay.port}?tls=false&defaultDeadline=400`, { patienceMs: 1_000 });
+    await other.append(tenant, [write('s', -1, event('first'))]);
+    await log.append(tenant, [write('t', -1, event('beside'))]);
+    // Both know how the log ends, and the other hears of nothing that follows.
+    await other.head(tenant);
+    relay.hold('answers');
+    const once = event('second');
+    await expect(log.append(tenant, [write('s', 0, once)])).rejects.toThrow(EventStoreUnavailable);
+    expect(await direct.head(tenant)).toBe(3);
+    relay.release();
+    // Sealed anew it has other bytes, under the same id.
+    const again = { ...event('sealed anew'), id: once.id };
+    const told = { kind: 'appended', commits: [{ stream: 's', revision: 1, position: 3, repeated: true }] };
+    expect(await other.append(tenant, [write('s', 0, again)])).toEqual(told);
+    expect(await log.append(tenant, [write('s', 0, again)])).toEqual(told);
+    for (const one of [log, other, direct]) {
+      const texts = (await one.readStream(tenant, stream('s'))).map(({ payload }) => Buffer.from(payload).toString());
+      expect(texts).toEqual(['first', 'second']);
+    }
+    await relay.close();
+  });
+
   it('that is slow is waited for', async () => {
     const relay = await TcpRelay.start(server.node.port);
     const log = await open(`esdb://127.0.0.1:${relay.port}?tls=false`);
@@ -256,7 +283,7 @@ describe.skipIf(!nodeCommand)('an event store of one node (needs EVENTSTORE_COMM
     // As a node that links nothing of what it stores does.
     await store.append(
       names.tenant(tenant),
-      stored.map((one) => toWire(one, 0)),
+      stored.map((one) => toWire(one.id, one, 0)),
       -1,
     );
     const log = await open(server.url, { graceMs: 200 });

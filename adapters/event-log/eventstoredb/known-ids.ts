@@ -7,6 +7,7 @@ import type { EventId, Position, Revision, StreamName, TenantId } from '../../..
 import type { StoredEvent } from '../port.ts';
 import type { Connection } from './connection.ts';
 import type { Place } from './decide.ts';
+import { IndexDamaged } from './failure.ts';
 import { FingerprintFilter } from './filter.ts';
 import { type LogNames, recordId } from './names.ts';
 import { decodePage, type Entry, encodePage, eventsPerPage, idPrint, type Page, streamPrint } from './pages.ts';
@@ -75,6 +76,15 @@ export class KnownIds {
     return this.#filter.has(streamPrint(stream));
   }
 
+  /** Whether it surely has events up to the position: through all pages, so for doubts only. */
+  async began(stream: StreamName, position: number): Promise<boolean> {
+    if (this.#recent.some((entry) => entry.stream === stream && entry.position <= position)) return true;
+    const wanted = streamPrint(stream);
+    for await (const pages of readPages(this.#options))
+      if (pages.some(({ streams }) => streams.includes(wanted))) return true;
+    return false;
+  }
+
   /** Where those of the ids stand that are stored. `own` are events that may hold some of them, from one stream. */
   async placesOf(ids: readonly EventId[], own: () => Promise<readonly StoredEvent[]>): Promise<Map<EventId, Place>> {
     const places = new Map<EventId, Place>();
@@ -99,8 +109,9 @@ export class KnownIds {
       const page = this.#pages;
       const entries = this.#recent.slice(0, eventsPerPage);
       const record = { id: recordId(stream, page), type: 'EventIds', data: encodePage(entries) };
-      // `moved` would mean that the page before is not there, or another one is here.
-      await connection.appendSurely(stream, [{ ...record, contentType: 'application/octet-stream' }], page - 1);
+      const written = [{ ...record, contentType: 'application/octet-stream' as const }];
+      if ((await connection.appendSurely(stream, written, page - 1)) === 'moved')
+        throw new IndexDamaged(`${stream} does not go on at page ${page}`);
       if (page !== this.#pages) continue;
       this.#pages++;
       this.#recent = this.#recent.slice(eventsPerPage);

@@ -10,13 +10,15 @@ import { checkWrites } from '../check.ts';
 import type { AppendOutcome, Commit, EventLog, StoredEvent, StreamWrite } from '../port.ts';
 import type { StoreAddress } from './address.ts';
 import { Announcer } from './announcer.ts';
+import { Asides } from './asides.ts';
 import { defaultMaxAppendBytes, partsOf } from './batch.ts';
 import { Connection } from './connection.ts';
+import { IndexDamaged } from './failure.ts';
 import { Following } from './following.ts';
 import { linkLimit } from './linker.ts';
 import { logNames } from './names.ts';
 import { TenantLog } from './tenant-log.ts';
-import { fromWire } from './wire.ts';
+import { ForeignEvent, fromWire } from './wire.ts';
 
 export interface EventStoreLogOptions {
   readonly address: StoreAddress;
@@ -77,8 +79,16 @@ export async function eventStoreLog(options: EventStoreLogOptions): Promise<Even
     onRecord: async (record) => {
       const tenant = names.tenantOf(record.streamId);
       if (tenant === undefined) return;
-      const open = tenants.get(tenant) ?? new TenantLog({ ...shared, tenant, ends, linkLimit: limit });
-      await open.heard(fromWire(tenant, record));
+      try {
+        const read = fromWire(tenant, record);
+        const open = tenants.get(tenant);
+        if (open) await open.heard(read);
+        else announcer.tell(tenant, await new Asides({ ...shared, tenant }).fill([read]));
+      } catch (error) {
+        // It would be in the way of all tenants' commits, again and again.
+        if (!(error instanceof ForeignEvent || error instanceof IndexDamaged)) throw error;
+        onError(error, tenant);
+      }
     },
     onBreak: onError,
   });

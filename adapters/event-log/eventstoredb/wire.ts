@@ -1,5 +1,5 @@
 /**
- * An event of ours as the store keeps it: its id, its type, the sealed payload as data, and as metadata, in JSON so
+ * An event of ours as the store keeps it: its type, the sealed payload as data, and as metadata, in JSON so
  * that an operator can read it in the store's own tools, what the port wants back to the letter.
  */
 import { createHash } from 'node:crypto';
@@ -17,6 +17,8 @@ export interface WireEvent {
 }
 
 export interface WireMetadata {
+  /** Of the event. The record's own id is made anew for each append: by it the store knows an append that it had. */
+  readonly id: string;
   readonly stream: string;
   readonly revision: number;
   readonly schemaVersion: number;
@@ -43,14 +45,15 @@ export class ForeignEvent extends Error {
   override readonly name = 'ForeignEvent';
 }
 
-export function toWire(event: StoredEvent, linked: number, isAside = false): WireEvent {
+/** @param recordId the record's own. */
+export function toWire(recordId: string, event: StoredEvent, linked: number, isAside = false): WireEvent {
   const { id, type, stream, revision, schemaVersion, recordedAt, payload, hash } = event;
   const metadata: WireMetadata = {
-    ...{ stream, revision, schemaVersion, recordedAt, hash: Buffer.from(hash).toString('base64'), linked },
+    ...{ id, stream, revision, schemaVersion, recordedAt, hash: Buffer.from(hash).toString('base64'), linked },
     ...(isAside ? { aside: true } : {}),
   };
   const data = isAside ? sha256(payload) : payload;
-  return { id, contentType: 'application/octet-stream', type, data, metadata };
+  return { id: recordId, contentType: 'application/octet-stream', type, data, metadata };
 }
 
 /** @throws ForeignEvent when it is none of ours. */
@@ -66,7 +69,7 @@ export function fromWire(tenant: TenantId, record: RecordedEvent): ReadEvent {
     position: (Number(record.revision) + 1) as Position,
     stream: metadata.stream as StreamName,
     revision: metadata.revision as Revision,
-    id: record.id as EventId,
+    id: metadata.id as EventId,
     type: record.type,
     schemaVersion: metadata.schemaVersion,
     recordedAt: metadata.recordedAt as Instant,
@@ -80,7 +83,8 @@ const noBytes = Buffer.alloc(0);
 
 function isMetadata(metadata: Partial<WireMetadata> | undefined): metadata is WireMetadata {
   return (
-    typeof metadata?.stream === 'string' &&
+    typeof metadata?.id === 'string' &&
+    typeof metadata.stream === 'string' &&
     typeof metadata.revision === 'number' &&
     typeof metadata.schemaVersion === 'number' &&
     typeof metadata.recordedAt === 'string' &&
@@ -98,7 +102,7 @@ export function linkTo(id: string, stream: string, revision: number): WireEvent 
 
 /** Bytes that an event takes of an append: what the store counts, and rather more. */
 export function wireSize(event: Pick<StoredEvent, 'type' | 'payload'> & { readonly stream: string }, isAside = false) {
-  const fixed = 220;
+  const fixed = 270;
   const data = isAside ? 32 : event.payload.byteLength;
   return fixed + 2 * Buffer.byteLength(event.type) + 2 * Buffer.byteLength(event.stream) + data;
 }
