@@ -202,7 +202,7 @@ function leases(pool: Pool, bulletin: Bulletin, logger: Logger): NodeLeases {
   });
 }
 
-function notProjected(error: unknown, tenant: TenantId, logger: Logger): void {
+function notProjected(error: unknown, tenant: TenantId | undefined, logger: Logger): void {
   if (error instanceof NewerReadModel) {
     logger.warn(`${error.message} This node leaves the read models to the newer ones from now on.`);
   } else if (error instanceof CheckpointMoved) logger.debug({ tenant }, 'another node projected a page first');

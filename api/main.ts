@@ -184,9 +184,13 @@ async function startAll(
     ...(anchoring ? { anchoring } : {}),
     ...(foundation.nodes ? { nodes: foundation.nodes } : {}),
   });
-  void support.erasures
-    ?.complete()
-    .catch((error: unknown) => logger.error({ err: error }, 'an erasure could not be finished'));
+  const completeErasures = (tenants?: readonly TenantId[]) =>
+    void support.erasures
+      ?.complete(tenants)
+      .catch((error: unknown) => logger.error({ err: error }, 'an erasure could not be finished'));
+  completeErasures();
+  // Also what a node left that died in the middle of one.
+  foundation.ownership.changes.subscribe(({ tenants, isMine }) => isMine && completeErasures(tenants));
   const deps: AppDeps = {
     logger,
     tls,

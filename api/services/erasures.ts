@@ -61,10 +61,10 @@ export class Erasures {
     return lists.flat().sort((one, other) => other.meta.at.localeCompare(one.meta.at));
   }
 
-  /** Finishes what a crash interrupted. */
-  async complete(): Promise<void> {
-    const tenants = await this.#options.store.tenants();
-    const work = this.#last.then(() => this.#options.erasure.complete(tenants.map(({ tenant }) => tenant)));
+  /** Finishes what a crash interrupted, in these tenants or in all. */
+  async complete(tenants?: readonly TenantId[]): Promise<void> {
+    const all = tenants ?? (await this.#options.store.tenants()).map(({ tenant }) => tenant);
+    const work = this.#last.then(() => this.#options.erasure.complete(all));
     this.#last = work.catch(() => undefined);
     await work;
   }

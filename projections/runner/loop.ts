@@ -95,3 +95,8 @@ export function answer(loop: Loop, position: Position, reached: boolean): void {
     waiter.resolve(reached);
   }
 }
+
+/** Where the slowest of the projections stands. */
+export function lowest(positions: ReadonlyMap<string, Position>): Position {
+  return Math.min(...positions.values()) as Position;
+}

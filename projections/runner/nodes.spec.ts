@@ -128,21 +128,24 @@ const pagesOf = ({ journal }: Node) => journal.pages.flat();
 
 describe('of several nodes', () => {
   it('the owner writes each page once; the others hear what it touched, and the events', async () => {
-    const [a, b] = [await join(), await join()];
+    const a = await join();
+    await a.runner.waitFor(tenant, await note(a, 'before'), 5_000);
+    const b = await join();
+    a.told.length = 0;
     const first = await note(a, 'one', 'notes-a');
     expect(await b.runner.waitFor(tenant, first, 250)).toBe(true);
     const second = await note(b, 'two', 'notes-b');
     expect(await b.runner.waitFor(tenant, second, 250)).toBe(true);
-    expect(await rows()).toEqual(['one', 'two']);
-    expect([pagesOf(a), pagesOf(b)]).toEqual([[1, 2], []]);
+    expect(await rows()).toEqual(['before', 'one', 'two']);
+    expect([pagesOf(a), pagesOf(b)]).toEqual([[1, 2, 3], []]);
     for (const { told } of [a, b]) {
       expect(told.map(({ position, isByOther }) => [position, isByOther])).toEqual([
-        [1, false],
         [2, false],
+        [3, false],
       ]);
       expect(told.flatMap(({ touched }) => [...touched])).toEqual([
-        ['notes-a', [1]],
-        ['notes-b', [2]],
+        ['notes-a', [2]],
+        ['notes-b', [3]],
       ]);
       expect(told.flatMap(({ events }) => events.map(({ data }) => data))).toEqual([{ text: 'one' }, { text: 'two' }]);
     }

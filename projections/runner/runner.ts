@@ -6,13 +6,11 @@
  */
 import type { Kysely } from 'kysely';
 import { Subject, type Subscription } from 'rxjs';
-import type { Bulletin } from '../../adapters/cluster/bulletin.port.ts';
-import type { Ownership } from '../../adapters/cluster/ownership.port.ts';
 import type { EventStore, RecordedEvent } from '../../adapters/event-log/event-store.port.ts';
 import type { Position, TenantId } from '../../domain/shared/ids.ts';
-import { CheckpointMoved, NewerReadModel, readAllCheckpoints, readCheckpoints } from './checkpoints.ts';
-import { answer, keepFresh, type Loop, newLoop, takeFresh, waitIn } from './loop.ts';
-import { modelsOf, newsText, type ProjectedNews, parseNews } from './news.ts';
+import { CheckpointMoved, NewerReadModel } from './checkpoints.ts';
+import { answer, keepFresh, type Loop, lowest, newLoop, takeFresh, waitIn } from './loop.ts';
+import { OtherNodes, type RunnerNodes } from './other-nodes.ts';
 import { PageWrites } from './page.ts';
 import type { AnyDatabase, Projection, Touched } from './projection.ts';
 
@@ -35,42 +33,33 @@ export interface RunnerOptions {
    * Told of a page that failed; the tenant is tried again at its next commit and after `retryDelayMs`. Told once, and
    * nothing is tried again, where a newer program has taken over the read models (`NewerReadModel`).
    */
-  readonly onError: (error: unknown, tenant: TenantId) => void;
+  readonly onError: (error: unknown, tenant?: TenantId) => void;
   readonly retryDelayMs?: number;
   /** Absent: there is no other node. */
   readonly nodes?: RunnerNodes;
 }
 
-export interface RunnerNodes {
-  readonly ownership: Pick<Ownership, 'isMine' | 'claim' | 'resign' | 'changes'>;
-  readonly bulletin: Pick<Bulletin, 'post' | 'heard' | 'gaps' | 'isAlone'>;
-  /** How long one waits for the owner's word before the checkpoints are looked at, and before one projects instead. */
-  readonly lookAfterMs?: number;
-  readonly helpAfterMs?: number;
-}
-
-/** By then a dead owner has been taken over from. */
-const helpsForMs = 10_000;
-const takenOverTogether = 4;
-
 export class ProjectionRunner {
   readonly projected = new Subject<Projected>();
   readonly #options: RunnerOptions;
-  readonly #models: string;
+  readonly #others: OtherNodes;
   readonly #loops = new Map<TenantId, Loop>();
   readonly #retries = new Set<NodeJS.Timeout>();
   #heard: (Subscription | undefined)[] = [];
-  #isOutdated = false;
   #stopped = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#models = modelsOf(options.projections);
+    this.#others = new OtherNodes(options, {
+      loop: (tenant) => this.#loop(tenant),
+      go: (tenant, loop) => this.#go(tenant, loop),
+      reached: (...page) => this.#reached(...page),
+    });
   }
 
   /** Catches up every tenant that this node projects, and follows the log from then on. */
   async start(): Promise<void> {
-    const { store, nodes } = this.#options;
+    const { store } = this.#options;
     this.#heard = [
       store.commits.subscribe(({ tenant, head }) => {
         const loop = this.#loop(tenant);
@@ -79,22 +68,11 @@ export class ProjectionRunner {
         setImmediate(() => this.#go(tenant, loop));
       }),
       store.recorded?.subscribe(({ tenant, events }) => keepFresh(this.#loop(tenant), events)),
-      nodes?.bulletin.heard.subscribe(({ topic, text }) => topic === 'projected' && this.#hear(parseNews(text))),
-      nodes?.bulletin.gaps.subscribe(() => void this.#lookAtAll()),
-      nodes?.ownership.changes.subscribe(({ tenants, isMine }) => isMine && void this.#takeOver(tenants)),
+      ...this.#others.subscriptions(),
     ];
     const tenants = await store.tenants();
-    if (nodes) {
-      const all = await readAllCheckpoints(this.#options.db, this.#options.projections);
-      for (const { tenant, head } of tenants) {
-        const loop = this.#loop(tenant);
-        if (head > loop.committed) loop.committed = head;
-        if (loop.running || loop.positions) continue;
-        loop.positions = all.get(tenant) ?? null;
-        if (loop.positions) loop.position = lowest(loop.positions);
-      }
-    }
-    for (const { tenant } of tenants) if (!nodes || nodes.ownership.isMine(tenant)) await this.catchUp(tenant);
+    await this.#others.begin(tenants);
+    for (const { tenant } of tenants) if (this.#others.projects(tenant)) await this.catchUp(tenant);
   }
 
   async stop(): Promise<void> {
@@ -165,7 +143,10 @@ export class ProjectionRunner {
         // Also a page that another runner wrote meanwhile is read anew from the stored checkpoints.
         loop.positions = null;
         loop.fresh.clear();
-        if (error instanceof NewerReadModel) return this.#outdated(error, tenant);
+        if (error instanceof NewerReadModel) {
+          this.#others.leaveTo(error, tenant, loop);
+          return;
+        }
         if (error instanceof CheckpointMoved) loop.helpsUntilMs = Number.NEGATIVE_INFINITY;
         this.#options.onError(error, tenant);
         if (this.#stopped) return;
@@ -194,9 +175,9 @@ export class ProjectionRunner {
     const { store, pageSize = 500 } = this.#options;
     for (;;) {
       loop.again = false;
-      const positions = await this.#followed(tenant, loop);
-      if (!this.#projects(tenant, loop) && !(await this.#claims(tenant))) {
-        this.#attend(tenant, loop);
+      const positions = await this.#others.followed(tenant, loop);
+      if (!this.#others.projects(tenant) && !(await this.#others.claims(tenant))) {
+        if (!this.#stopped) this.#others.attend(tenant, loop);
         if (this.#stopped || !loop.again) return;
         continue;
       }
@@ -213,154 +194,12 @@ export class ProjectionRunner {
         const to = (events.at(-1) as RecordedEvent).position;
         for (const [name, position] of positions) positions.set(name, Math.max(position, to) as Position);
         this.#reached(tenant, loop, touched, events, false);
-        this.#tell({ tenant, from, position: loop.position, models: this.#models, touched });
+        this.#others.tell(tenant, from, loop.position, touched);
       }
       // A full page, or an own one, may not be the last.
       const isMore = isRead ? events.length === pageSize : events.length > 0;
       if (this.#stopped || (!isMore && !loop.again)) return;
     }
-  }
-
-  /** Whether this node does the tenant's projecting now. */
-  #projects(tenant: TenantId, loop: Loop): boolean {
-    const { nodes } = this.#options;
-    if (this.#isOutdated) return false;
-    return !nodes || nodes.ownership.isMine(tenant) || performance.now() < loop.helpsUntilMs;
-  }
-
-  async #claims(tenant: TenantId): Promise<boolean> {
-    return !this.#isOutdated && ((await this.#options.nodes?.ownership.claim(tenant)) ?? true);
-  }
-
-  /** Where the rows stand, after what other nodes said that they have written. */
-  async #followed(tenant: TenantId, loop: Loop): Promise<Map<string, Position>> {
-    const { db, projections } = this.#options;
-    for (let news = loop.news.shift(); news && loop.positions; news = loop.news.shift()) {
-      const isAlike = news.models === this.#models;
-      if (isAlike) loop.helpsUntilMs = Number.NEGATIVE_INFINITY;
-      if (news.position <= loop.position) continue;
-      if (isAlike) {
-        await this.#follow(tenant, loop, news);
-      } else {
-        // Of another program: what it does not know of is for this one to write.
-        loop.isUnsure = true;
-        loop.helpsUntilMs = performance.now() + helpsForMs;
-      }
-    }
-    if (loop.isUnsure) loop.positions = null;
-    loop.isUnsure = false;
-    if (!loop.positions) {
-      loop.news = [];
-      loop.positions = await readCheckpoints(db, tenant, projections, this.#isOutdated ? 'expected' : 'thrown');
-      if (loop.position < lowest(loop.positions)) this.#reached(tenant, loop, new Map(), [], true);
-    }
-    return loop.positions;
-  }
-
-  /** Takes the page that another node wrote as if it had been written here. */
-  async #follow(tenant: TenantId, loop: Loop, { from, position, touched }: ProjectedNews): Promise<void> {
-    const positions = loop.positions as Map<string, Position>;
-    const isKnown = touched !== undefined && from <= loop.position;
-    const events = isKnown ? await this.#eventsUpTo(tenant, loop, position) : takeFresh(loop, position, 0);
-    for (const [name, at] of positions) positions.set(name, Math.max(at, position) as Position);
-    this.#reached(tenant, loop, touched ?? new Map(), events, !isKnown);
-  }
-
-  /** What was stored after the rows of now, up to the position. */
-  async #eventsUpTo(tenant: TenantId, loop: Loop, position: Position): Promise<RecordedEvent[]> {
-    const { store, pageSize = 500 } = this.#options;
-    const events = takeFresh(loop, loop.position, position - loop.position);
-    for (let at = events.at(-1)?.position ?? loop.position; at < position; ) {
-      const page = await store.readAll(tenant, at, Math.min(pageSize, position - at));
-      const last = page.at(-1);
-      if (!last) break;
-      events.push(...page);
-      at = last.position;
-    }
-    return events;
-  }
-
-  #hear(news: ProjectedNews | undefined): void {
-    if (!news) return;
-    const loop = this.#loop(news.tenant);
-    if (news.position > loop.committed) loop.committed = news.position;
-    loop.news.push(news);
-    // Somebody helped, who goes on until there is a word of the owner.
-    if (this.#options.nodes?.ownership.isMine(news.tenant)) this.#tellPosition(news.tenant, loop);
-    this.#go(news.tenant, loop);
-  }
-
-  #tell(news: ProjectedNews): void {
-    const { nodes } = this.#options;
-    if (!nodes || nodes.bulletin.isAlone()) return;
-    // Each is a message of its own: the next does not say what this one touched.
-    nodes.bulletin.post('projected', `${news.tenant} ${news.position}`, newsText(news));
-  }
-
-  #tellPosition(tenant: TenantId, { position }: Loop): void {
-    this.#tell({ tenant, from: position, position, models: this.#models, touched: undefined });
-  }
-
-  /** Somebody waits for rows that another node is to write: a look after a while, and then a helping hand. */
-  #attend(tenant: TenantId, loop: Loop): void {
-    const first = loop.waiters[0];
-    if (loop.patience || !first || this.#stopped) return;
-    const { lookAfterMs = 300, helpAfterMs = 1_000 } = this.#options.nodes ?? {};
-    const stillMs = performance.now() - Math.max(first.sinceMs, loop.movedMs);
-    loop.patience = setTimeout(
-      () => {
-        loop.patience = null;
-        const [longest] = loop.waiters;
-        if (!longest) return;
-        loop.isUnsure = true;
-        const nowMs = performance.now();
-        if (nowMs - Math.max(longest.sinceMs, loop.movedMs) >= helpAfterMs && !this.#isOutdated) {
-          loop.helpsUntilMs = nowMs + helpsForMs;
-          loop.mustRead = true;
-        }
-        this.#go(tenant, loop);
-      },
-      Math.max(10, Math.min(lookAfterMs, helpAfterMs - stillMs)),
-    );
-  }
-
-  /** What became this node's to project, from where another one left it. */
-  async #takeOver(tenants: readonly TenantId[]): Promise<void> {
-    const left = [...tenants];
-    const take = async () => {
-      for (let tenant = left.pop(); tenant !== undefined && !this.#stopped; tenant = left.pop()) {
-        const loop = this.#loop(tenant);
-        loop.isUnsure = true;
-        this.wake(tenant);
-        await loop.running;
-        // The last word of who had it may not have been heard.
-        this.#tellPosition(tenant, loop);
-      }
-    };
-    await Promise.all(Array.from({ length: takenOverTogether }, take));
-  }
-
-  /** Something may have been missed: which tenants' rows have moved. */
-  async #lookAtAll(): Promise<void> {
-    const { db, projections, onError } = this.#options;
-    try {
-      for (const [tenant, positions] of await readAllCheckpoints(db, projections)) {
-        const loop = this.#loop(tenant);
-        if (lowest(positions) <= loop.position) continue;
-        loop.isUnsure = true;
-        this.#go(tenant, loop);
-      }
-    } catch (error) {
-      onError(error, '' as TenantId);
-    }
-  }
-
-  /** The rows are a newer program's from now on, which is not this one's to write. */
-  #outdated(error: NewerReadModel, tenant: TenantId): void {
-    if (!this.#isOutdated) this.#options.onError(error, tenant);
-    this.#isOutdated = true;
-    this.#options.nodes?.ownership.resign();
-    this.#loop(tenant).again = true;
   }
 
   async #page(
@@ -394,8 +233,3 @@ export class ProjectionRunner {
 
 /** What whoever waits for the read models needs of it. */
 export type Progress = Pick<ProjectionRunner, 'projected' | 'position' | 'waitFor' | 'waitForCommitted'>;
-
-/** Where the slowest stands. */
-function lowest(positions: ReadonlyMap<string, Position>): Position {
-  return Math.min(...positions.values()) as Position;
-}
