@@ -122,6 +122,31 @@ describe('certificates', () => {
   );
 });
 
+describe('the user of our nodes in EventStoreDB', () => {
+  it('is made by a program that says what it lacks, and nothing of a secret', async () => {
+    const secret = path.join(directory, 'url');
+    const run = (env: Record<string, string>) =>
+      spawnSync(process.execPath, [at('deploy/eventstoredb/set-up.ts')], {
+        env: { PATH: process.env.PATH, ...env },
+        encoding: 'utf8',
+      });
+    expect(run({})).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^EVENTSTORE_URL_FILE is missing: .*\.\n$/),
+    });
+    await writeFile(secret, 'esdb://mobilesync:hush@eventstore-1:2113?tls=true');
+    const halfSaid = run({ EVENTSTORE_URL_FILE: secret });
+    expect(halfSaid).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/must have a user, a password and tlsCaFile\.\n$/),
+    });
+    await writeFile(secret, 'esdb://mobilesync:hush@eventstore-1:2113?tls=true&tlsCaFile=/tls/ca.crt');
+    const withoutAdmin = run({ EVENTSTORE_URL_FILE: secret });
+    expect(withoutAdmin).toMatchObject({ status: 1, stderr: expect.stringMatching(/^ADMIN_PASSWORD_FILE is missing/) });
+    expect(halfSaid.stderr + withoutAdmin.stderr).not.toContain('hush');
+  }, 30_000);
+});
+
 describe('every file that a container is given', () => {
   it('is read by what reads it: shells', () => {
     const scripts = String(
