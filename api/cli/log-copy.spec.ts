@@ -6,7 +6,7 @@ import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
 import { LogCopy } from '../../adapters/log-copy/copy.ts';
 import { cutOver } from '../../adapters/log-copy/cut-over.ts';
 import { claimLogHome, readLogHome } from '../../adapters/log-copy/home.ts';
-import { everything, note } from '../../adapters/log-copy/rig.ts';
+import { appending, Died, everything, note } from '../../adapters/log-copy/rig.ts';
 import { createPool } from '../../adapters/postgres/pool.ts';
 import type { TenantId } from '../../domain/shared/ids.ts';
 import { type FreshDatabase, freshDatabase } from '../../test/postgres.ts';
@@ -154,6 +154,50 @@ describe('the move', () => {
     await note(log, tenant, 's0', 'again');
     expect(await log.head(tenant)).toBe((await target.head(tenant)) + 1);
   });
+
+  it.each(['before the seal', 'after the seal', 'in the rest', 'before the end', 'after the end'])(
+    'cut %s is ended by the same again',
+    async (moment) => {
+      const tenant = newTenant();
+      await note(log, tenant, 's', 'a');
+      const target = memoryEventLog();
+      const steps = moveSteps(own.pool, 'postgres', 'eventstoredb');
+      let isSealed = false;
+      const dies = (when: string) => {
+        if (when === moment) throw new Died();
+      };
+      const to = appending(target, async (of, writes) => {
+        const outcome = await target.append(of, writes);
+        if (isSealed) dies('in the rest');
+        return outcome;
+      });
+      const cut = cutOver(new LogCopy({ from: log, to }), {
+        async seal() {
+          await note(log, tenant, 's', 'rest');
+          dies('before the seal');
+          await steps.seal();
+          isSealed = true;
+          dies('after the seal');
+        },
+        async open() {
+          dies('before the end');
+          await steps.open();
+          dies('after the end');
+        },
+      });
+      await expect(cut).rejects.toThrow(Died);
+      const isEnded = (await readLogHome(own.pool))?.log === 'eventstoredb';
+      expect(isEnded).toBe(moment === 'after the end');
+      if (!isEnded) await cutOver(new LogCopy({ from: log, to: target }), steps);
+      expect(await readLogHome(own.pool)).toEqual({ log: 'eventstoredb' });
+      expect(await everything(target, tenant)).toEqual(await everything(log, tenant));
+      await expect(note(log, tenant, 's', 'late')).rejects.toThrow(LogSealed);
+      // Back, without what nobody appended there.
+      await moveSteps(own.pool, 'eventstoredb', 'postgres').seal();
+      await moveSteps(own.pool, 'eventstoredb', 'postgres').open();
+      await note(log, tenant, 's', 'again');
+    },
+  );
 
   it('away from a log that cannot refuse appends waits until no server runs', async () => {
     await own.pool.query(`update log_home set log = 'eventstoredb'`);

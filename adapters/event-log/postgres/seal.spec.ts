@@ -41,6 +41,15 @@ describe('a sealed log in PostgreSQL', () => {
     expect(await log.head(tenant)).toBe(1);
   });
 
+  it('leaves nothing behind that an append of an open log would pay for', async () => {
+    const triggers = `select from pg_trigger where tgrelid = 'events'::regclass and tgtype & 4 = 4`;
+    expect((await pool.query(triggers)).rowCount).toBe(0);
+    await sealPostgresLog(pool);
+    expect((await pool.query(triggers)).rowCount).toBe(1);
+    await unsealPostgresLog(pool);
+    expect((await pool.query(triggers)).rowCount).toBe(0);
+  });
+
   it('waits for the append that is under way, which is stored', async () => {
     const tenant = newTenant();
     const client = await pool.connect();
