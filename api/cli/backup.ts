@@ -5,6 +5,7 @@ import { writeBackup } from '../../adapters/backup/write.ts';
 import { systemClock } from '../../adapters/clock.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { ConfigError } from '../config.ts';
+import { mustReachRows } from '../log-home.ts';
 import {
   backupDirOf,
   type CliEnvironment,
@@ -60,6 +61,7 @@ export async function runBackup(
   try {
     opened = await openHomeLog(env, database.pool);
     const log = opened.name === 'postgres' ? undefined : opened.log;
+    if (log) await mustReachRows(database.pool, log);
     const manifest = await writeBackup({
       ...{ pool: database.pool, log, folder, ledgerDirectory, at },
       onProgress: ({ table, rows, bytes }) => remark(`${table}: ${rows} rows, ${bytes} bytes`),

@@ -9,6 +9,7 @@ import { createEventStore } from '../../adapters/event-log/event-store.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import type { Pool } from '../../adapters/postgres/pool.ts';
 import { allEvents } from '../catalogue.ts';
+import { mustReachRows } from '../log-home.ts';
 import { mustBeMaster } from '../master-key.ts';
 import { type CliEnvironment, dataDirOf, mustExist, neededMasterKey, type Print } from './command-line.ts';
 import { openHomeLog } from './open-log.ts';
@@ -56,6 +57,7 @@ export async function openStore(env: CliEnvironment, options: OpenStoreOptions):
     await database.close();
   };
   try {
+    if (opened.name !== 'postgres') await mustReachRows(pool, log);
     mustBeMaster(await isMasterOf(pool, master), env.MASTER_KEY?.trim() || undefined, dataDirOf(env));
     const keys = keyRing({ table: postgresKeyTable({ pool }), master, maxCached: keysCachedMax });
     const stored = createEventStore({ log, keys, clock: systemClock.instant, events: allEvents() });
