@@ -105,6 +105,8 @@ describe('the composition', () => {
     expect(inNetwork('phones')).toEqual(['proxy']);
     expect(inNetwork('inside')).toEqual(['proxy', ...nodeNames]);
     expect(inNetwork('outside')).toEqual(nodeNames);
+    const beside = ['eventstore-set-up', 'postgres', 'simulator', 'dovecot'];
+    expect(inNetwork('data').sort()).toEqual([...nodeNames, ...stores.map(([name]) => name), ...beside].sort());
     for (const [name, { networks }] of [...stores, ['postgres', compose.services.postgres!] as const]) {
       expect([name, networks]).toEqual([name, ['data']]);
     }

@@ -170,16 +170,30 @@ describe.skipIf(!isPresent)(isPresent ? 'the proxy' : `SKIPPED, ${hint}`, { time
   });
 
   /** A Ping that waits: the proxy does not answer it while other requests of the phone are answered. */
-  async function parked(user: string, deviceId: string): Promise<{ at: Name; answer: Promise<PingAnswer | Error> }> {
+  async function parked(
+    user: string,
+    deviceId: string,
+    signal?: AbortSignal,
+  ): Promise<{ at: Name; answer: Promise<PingAnswer | Error> }> {
     const client = clientOf(user, deviceId);
     const { folders } = await everything(client);
     const since = proxy.log.length;
     const watched = folders.filter(({ type }) => type === 9).map(({ id }) => ({ id, class: 'Contacts' }));
-    const answer = ping(client, { heartbeatSeconds: 300, folders: watched }).catch((error: Error) => error);
+    const answer = ping(client, { heartbeatSeconds: 300, folders: watched, signal }).catch((error: Error) => error);
     for (let look = 0; look < 2; look++) await client.options();
     await expect.poll(() => answeredBy(/OPTIONS/, since).length).toBe(2);
     return { at: answeredBy(/OPTIONS/, since)[0] as Name, answer };
   }
+
+  it('frees the place of a parked phone that went away', async () => {
+    const away = new AbortController();
+    const { answer } = await parked(kari, 'parked0', away.signal);
+    const since = proxy.log.length;
+    away.abort();
+    await answer;
+    // C: the phone ended it; H: while the node was still to answer.
+    await expect.poll(() => proxy.log.slice(since).some((line) => /POST .* ended=CH/.test(line))).toBe(true);
+  });
 
   it('lets a node that stops answer its parked phones itself, and serves on without it', async () => {
     const waiting = await parked(kari, 'parked1');
