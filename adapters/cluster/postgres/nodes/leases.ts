@@ -12,9 +12,11 @@ import type { TenantId } from '../../../../domain/shared/ids.ts';
 import type { Bulletin } from '../../bulletin.port.ts';
 import type { NodeList, NodeStanding } from '../../nodes.port.ts';
 import type { Hold, Ownership, OwnershipChange } from '../../ownership.port.ts';
+import { OwnTenants } from './own-tenants.ts';
 import { hasEnded, processSpace } from './process-space.ts';
 import { preferred } from './rendezvous.ts';
 import { NodeRows, type Renewed } from './rows.ts';
+import { late, within } from './within.ts';
 
 export interface NodeLeasesOptions {
   readonly pool: Pick<pg.Pool, 'query'>;
@@ -29,12 +31,14 @@ export interface NodeLeasesOptions {
   /** A clock that only goes forward. */
   readonly nowMs?: () => number;
   readonly processSpace?: string;
-  /** Told of every renewal and claim that failed; it is tried again by itself. */
+  /** Told of every claim that failed, and of the first renewal of a row; both are tried again by themselves. */
   readonly onError: (error: unknown) => void;
 }
 
 /** Renewals without an answer, at most. */
 const underWayMax = 3;
+/** After one that failed: what is lost by then is had again the sooner. */
+const retryMs = 500;
 const stopWithinMs = 1_000;
 
 export class NodeLeases implements Ownership, NodeList {
@@ -44,12 +48,9 @@ export class NodeLeases implements Ownership, NodeList {
   readonly #leaseMs: number;
   readonly #renewEveryMs: number;
   readonly #nowMs: () => number;
-  readonly #mine = new Set<TenantId>();
-  /** Fall to another node: handed over as soon as nothing holds them. */
-  readonly #leaving = new Set<TenantId>();
-  /** Were another node's when they were asked for. */
-  readonly #notMine = new Set<TenantId>();
-  readonly #holds = new Map<TenantId, number>();
+  readonly #tenants = new OwnTenants();
+  /** Left in a statement that has no answer yet. */
+  readonly #givenUp = new Set<TenantId>();
   #id = randomUUID();
   #validUntilMs = Number.NEGATIVE_INFINITY;
   /** What `changes` told last of those in `#mine`. */
@@ -59,6 +60,8 @@ export class NodeLeases implements Ownership, NodeList {
   /** A claim or a release had no answer. */
   #isUnsure = false;
   #underWay = 0;
+  /** Renewals in a row that failed. */
+  #failures = 0;
   /** One look at who has what at a time. */
   #looking: Promise<void> = Promise.resolve();
   #beat: NodeJS.Timeout | undefined;
@@ -91,7 +94,7 @@ export class NodeLeases implements Ownership, NodeList {
     this.#heard = [nodes, bulletin.gaps.subscribe(look)];
     await this.#serially(async () => {
       await this.#take(await this.#inTime(this.#rows.free()));
-      await this.#take(tenants.filter((tenant) => !this.#mine.has(tenant)));
+      await this.#take(tenants.filter((tenant) => !this.#tenants.has(tenant)));
     });
     this.#tell('came');
     this.#beatLater();
@@ -113,7 +116,7 @@ export class NodeLeases implements Ownership, NodeList {
   }
 
   isMine(tenant: TenantId): boolean {
-    return this.#mine.has(tenant) && this.#nowMs() < this.#validUntilMs;
+    return this.#tenants.has(tenant) && this.#nowMs() < this.#validUntilMs;
   }
 
   isAlone(): boolean {
@@ -121,27 +124,25 @@ export class NodeLeases implements Ownership, NodeList {
   }
 
   async claim(tenant: TenantId): Promise<boolean> {
-    if (this.#mine.has(tenant) || this.#notMine.has(tenant)) return this.isMine(tenant);
+    if (this.#tenants.isKnown(tenant)) return this.isMine(tenant);
     await this.#serially(async () => {
-      if (!this.#mine.has(tenant)) await this.#claim([tenant]);
+      if (!this.#tenants.isKnown(tenant)) await this.#claim([tenant]);
     });
     return this.isMine(tenant);
   }
 
   hold(tenant: TenantId): Hold | undefined {
-    if (!this.isMine(tenant) || this.#leaving.has(tenant)) return undefined;
+    if (!this.isMine(tenant) || this.#tenants.isLeaving(tenant)) return undefined;
     const id = this.#id;
-    this.#holds.set(tenant, (this.#holds.get(tenant) ?? 0) + 1);
+    const letGo = this.#tenants.hold(tenant);
     let isOver = false;
     return {
       isValid: () => !isOver && id === this.#id && this.isMine(tenant),
       release: () => {
         if (isOver) return;
         isOver = true;
-        const left = (this.#holds.get(tenant) ?? 1) - 1;
-        if (left > 0) this.#holds.set(tenant, left);
-        else this.#holds.delete(tenant);
-        if (left <= 0 && this.#leaving.has(tenant)) void this.#serially(() => this.#handOver());
+        letGo();
+        if (this.#tenants.isLeaving(tenant)) void this.#serially(() => this.#handOver());
       },
     };
   }
@@ -158,13 +159,13 @@ export class NodeLeases implements Ownership, NodeList {
   }
 
   counts(): { readonly nodes: number; readonly tenants: number } {
-    return { nodes: this.#others.length + 1, tenants: this.#nowMs() < this.#validUntilMs ? this.#mine.size : 0 };
+    return { nodes: this.#others.length + 1, tenants: this.#nowMs() < this.#validUntilMs ? this.#tenants.size : 0 };
   }
 
   resign(): void {
     if (!this.#isWorking) return;
     this.#isWorking = false;
-    for (const tenant of this.#mine) this.#leaving.add(tenant);
+    for (const tenant of this.#tenants.all()) this.#tenants.leave(tenant);
     void this.#serially(() => this.#handOver()).then(() => this.#renew());
   }
 
@@ -180,10 +181,14 @@ export class NodeLeases implements Ownership, NodeList {
 
   #beatLater(): void {
     if (this.#isStopped) return;
-    this.#beat = setTimeout(() => {
-      this.#beatLater();
-      if (this.#underWay < underWayMax) void this.#renew();
-    }, this.#renewEveryMs);
+    clearTimeout(this.#beat);
+    this.#beat = setTimeout(
+      () => {
+        this.#beatLater();
+        if (this.#underWay < underWayMax) void this.#renew();
+      },
+      this.#failures > 0 ? Math.min(retryMs, this.#renewEveryMs) : this.#renewEveryMs,
+    );
     this.#beat.unref();
   }
 
@@ -193,13 +198,16 @@ export class NodeLeases implements Ownership, NodeList {
     try {
       const id = this.#id;
       const renewed = await this.#renewed();
+      this.#failures = 0;
       if (this.#isStopped) return;
       if (!renewed) await this.#serially(async () => id === this.#id && (await this.#beginAnew()));
-      else if (renewed.is_anyone_expired || renewed.is_anything_free || this.#leaving.size > 0 || this.#isUnsure) {
+      else if (renewed.is_anyone_expired || renewed.is_anything_free || this.#tenants.hasLeaving || this.#isUnsure) {
         await this.#serially(() => this.#look(renewed.is_anyone_expired));
       }
     } catch (error) {
+      if (this.#failures++ > 0) return;
       this.#options.onError(error);
+      this.#beatLater();
     } finally {
       this.#underWay--;
     }
@@ -228,22 +236,21 @@ export class NodeLeases implements Ownership, NodeList {
     this.#end.unref();
     if (this.#isToldValid) return;
     this.#isToldValid = true;
-    if (this.#mine.size > 0) this.changes.next({ tenants: [...this.#mine], isMine: true });
+    if (this.#tenants.size > 0) this.changes.next({ tenants: this.#tenants.all(), isMine: true });
   }
 
   #toldInvalid(): void {
     if (!this.#isToldValid || this.#nowMs() < this.#validUntilMs) return;
     this.#isToldValid = false;
-    if (this.#mine.size > 0) this.changes.next({ tenants: [...this.#mine], isMine: false });
+    if (this.#tenants.size > 0) this.changes.next({ tenants: this.#tenants.all(), isMine: false });
   }
 
   /** Whoever looked found this node expired: what it had may be others' by now. */
   async #beginAnew(): Promise<void> {
     this.#validUntilMs = Number.NEGATIVE_INFINITY;
     this.#toldInvalid();
-    this.#mine.clear();
-    this.#leaving.clear();
-    this.#notMine.clear();
+    this.#tenants.clear();
+    this.#givenUp.clear();
     this.#id = randomUUID();
     await this.#register(this.#options.processSpace ?? (await processSpace()));
     await this.#take(await this.#inTime(this.#rows.free()));
@@ -255,14 +262,19 @@ export class NodeLeases implements Ownership, NodeList {
       await this.#inTime(this.#rows.deleteExpired(this.#id));
       await this.#renewed();
     }
-    if (this.#isUnsure) {
-      // What was claimed or left in a statement without an answer: the row tells.
-      const unknown = (await this.#inTime(this.#rows.of(this.#id))).filter((tenant) => !this.#mine.has(tenant));
-      this.#isUnsure = false;
-      this.#gained(unknown);
-    }
+    if (this.#isUnsure) await this.#makeSure();
     await this.#take(await this.#inTime(this.#rows.free()));
     await this.#handOver();
+  }
+
+  /** What was claimed or left in a statement without an answer: the rows tell. */
+  async #makeSure(): Promise<void> {
+    this.#isUnsure = false;
+    const own = await this.#sure(this.#rows.of(this.#id));
+    const unknown = own.filter((tenant) => !this.#tenants.has(tenant) && !this.#givenUp.has(tenant));
+    await this.#release(own.filter((tenant) => this.#givenUp.has(tenant)));
+    this.#givenUp.clear();
+    this.#gained(unknown);
   }
 
   async #take(tenants: readonly TenantId[]): Promise<void> {
@@ -273,31 +285,25 @@ export class NodeLeases implements Ownership, NodeList {
   async #claim(tenants: readonly TenantId[]): Promise<void> {
     if (tenants.length === 0 || !this.#isWorking || this.#isStopped) return;
     const claimed = await this.#sure(this.#rows.claim(tenants, this.#id));
-    for (const tenant of tenants) this.#notMine.add(tenant);
     this.#gained(claimed);
+    this.#tenants.notGained(tenants);
   }
 
   #gained(tenants: readonly TenantId[]): void {
     if (tenants.length === 0) return;
-    for (const tenant of tenants) {
-      this.#notMine.delete(tenant);
-      this.#mine.add(tenant);
-    }
+    this.#tenants.gained(tenants);
     this.#prefer(tenants);
     if (this.#isToldValid) this.changes.next({ tenants, isMine: true });
   }
 
   /** Which of the own tenants fall to another node, now that there are others, or now that these are own. */
   #prefer(gained?: readonly TenantId[]): void {
-    if (!gained) {
-      this.#leaving.clear();
-      this.#notMine.clear();
-    }
+    if (!gained) this.#tenants.forgetOthers();
     if (this.#others.length === 0) return;
     const nodes = this.#candidates();
-    for (const tenant of gained ?? this.#mine) {
+    for (const tenant of gained ?? this.#tenants.all()) {
       const to = preferred(tenant, nodes);
-      if (to !== undefined && to !== this.#id) this.#leaving.add(tenant);
+      if (to !== undefined && to !== this.#id) this.#tenants.leave(tenant);
     }
   }
 
@@ -307,16 +313,19 @@ export class NodeLeases implements Ownership, NodeList {
   }
 
   async #handOver(): Promise<void> {
-    const idle = [...this.#leaving].filter((tenant) => !this.#holds.has(tenant));
+    const idle = this.#tenants.idle();
     if (idle.length === 0 || this.#isStopped) return;
-    for (const tenant of idle) {
-      this.#leaving.delete(tenant);
-      this.#mine.delete(tenant);
-      this.#notMine.add(tenant);
-    }
+    this.#tenants.lost(idle);
     if (this.#isToldValid) this.changes.next({ tenants: idle, isMine: false });
-    await this.#sure(this.#rows.release(idle, this.#id));
+    await this.#release(idle);
     this.#tell('left tenants');
+  }
+
+  async #release(tenants: readonly TenantId[]): Promise<void> {
+    if (tenants.length === 0) return;
+    for (const tenant of tenants) this.#givenUp.add(tenant);
+    await this.#sure(this.#rows.release(tenants, this.#id));
+    for (const tenant of tenants) this.#givenUp.delete(tenant);
   }
 
   /** Once its answer is missing, also one that comes late after all, the rows are looked at. */
@@ -349,19 +358,5 @@ export class NodeLeases implements Ownership, NodeList {
 
   #tell(what: string): void {
     this.#options.bulletin.post('nodes', what, `${what} ${this.#id}`);
-  }
-}
-
-const late = Symbol('late');
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T | typeof late> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<typeof late>((resolve) => {
-    timer = setTimeout(resolve, ms, late);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
   }
 }
