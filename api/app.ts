@@ -37,6 +37,8 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     requestTimeout: 120_000,
     connectionTimeout: 0,
     keepAliveTimeout: 75_000,
+    // What comes on an open connection while the server stops is answered as ever, and the connection then closed.
+    return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
       onError(error, request as FastifyRequest, reply as FastifyReply);
     },

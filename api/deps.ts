@@ -41,6 +41,8 @@ export interface AppDeps {
     readonly checks: Readonly<Record<string, ReadyCheck>>;
     /** Base URL of the office simulator, in the demo. */
     readonly office?: string;
+    /** The process still serves and is about to stop, so nobody is to be sent to it any more. */
+    readonly isLeaving?: () => boolean;
   };
   /** Whether an error says that the database or the log cannot be reached just now. */
   readonly isAway?: (error: unknown) => boolean;

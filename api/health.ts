@@ -13,12 +13,13 @@ export const healthPlugin: FastifyPluginAsync<{ deps: Pick<AppDeps, 'ready'> }> 
   app.get('/health/live', () => ({ status: 'ok' }));
 
   app.get('/health/ready', async (_request, reply) => {
-    const { checks, office } = deps.ready;
+    const { checks, office, isLeaving } = deps.ready;
     const names = Object.keys(checks);
     const answers = await Promise.all(names.map((name) => ask(checks[name]!)));
-    const isReady = !isClosing && answers.every((answer) => answer === 'ok');
+    const isEnding = isClosing || isLeaving?.() === true;
+    const isReady = !isEnding && answers.every((answer) => answer === 'ok');
     return reply.code(isReady ? 200 : 503).send({
-      status: isClosing ? 'closing' : isReady ? 'ok' : 'unavailable',
+      status: isEnding ? 'closing' : isReady ? 'ok' : 'unavailable',
       checks: Object.fromEntries(names.map((name, index) => [name, answers[index]])),
       ...(office === undefined ? {} : { office }),
     });

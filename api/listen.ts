@@ -46,8 +46,8 @@ export async function listen(app: FastifyInstance, config: Config): Promise<stri
 }
 
 /** Running requests get most of the time there is; then their connections are cut. */
-export async function closeApp(app: FastifyInstance): Promise<void> {
-  const cut = setTimeout(() => app.server.closeAllConnections(), 2_500);
+export async function closeApp(app: FastifyInstance, withinMs = 2_500): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), withinMs);
   try {
     await app.close();
   } finally {

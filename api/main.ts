@@ -3,6 +3,7 @@
  * order, prints one line when it serves, and stops in the opposite order.
  */
 import { randomInt } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import { mappingVersion } from '../adapters/activesync/conversation/renderer.ts';
@@ -43,6 +44,9 @@ import { Teardown } from './teardown.ts';
 
 const stopWithinMs = 4_500;
 const settleWithinMs = 30_000;
+/** Enough for a proxy that asks every second, and four times as often once it was told no. */
+const leaveMs = 1_300;
+const closeWithinMs = 2_800;
 /** Whose log is asked for to see whether one answers. */
 const nobody = 'nobody.invalid' as TenantId;
 
@@ -191,6 +195,7 @@ async function startAll(
   completeErasures();
   // Also what a node left that died in the middle of one.
   foundation.ownership.changes.subscribe(({ tenants, isMine }) => isMine && completeErasures(tenants));
+  let isLeaving = false;
   const deps: AppDeps = {
     logger,
     tls,
@@ -207,6 +212,7 @@ async function startAll(
         ...(config.eventLog === 'eventstoredb' ? { eventStore: async () => void (await log.head(nobody)) } : {}),
       },
       office: simulatorUrl,
+      isLeaving: () => isLeaving,
     },
     isAway: isStoreAway,
     officeSystems: ['24sevenoffice'],
@@ -234,7 +240,12 @@ async function startAll(
     support,
   };
   const app = await buildApp(deps);
-  teardown.add('HTTP', () => closeApp(app));
+  teardown.add('HTTP', async () => {
+    isLeaving = true;
+    // Whoever asks for its health sends phones to the others before their waiting requests are ended here.
+    if (!foundation.bulletin.isAlone()) await pause(leaveMs);
+    await closeApp(app, closeWithinMs - leaveMs);
+  });
 
   if (config.demo) {
     const more = config.demoUsers;

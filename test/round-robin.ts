@@ -30,7 +30,10 @@ export class RoundRobin extends Transport {
       const { transports } = this.#site;
       const transport = transports[this.#turn++ % transports.length] as Transport;
       try {
-        return await transport.send(request);
+        const answer = await transport.send(request);
+        if (answer.status === 503 && !answer.headers['retry-after'])
+          throw new Error('a 503 does not say when to come again');
+        return answer;
       } catch (error) {
         const isOver = error instanceof NoAnswer && (error.reason === 'cut' || error.reason === 'unreachable');
         if (!isOver || performance.now() > deadline) throw error;

@@ -300,9 +300,14 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
     const before = phones.reduce((sum, { deferred }) => sum + deferred, 0);
     await underLoad(async (some) => {
       for (const at of [0, 1]) {
-        const startedMs = performance.now();
-        await nodes[at]?.stop();
-        expect(performance.now() - startedMs).toBeLessThan(5_000);
+        const stoppingMs = performance.now();
+        const stopped = nodes[at]?.stop();
+        // A proxy learns it while requests are answered as ever.
+        const readiness = () =>
+          (transports[at] as Transport).send({ method: 'GET', path: '/health/ready', headers: {} });
+        await expect.poll(async () => (await readiness()).status, { interval: 20 }).toBe(503);
+        await stopped;
+        expect(performance.now() - stoppingMs).toBeLessThan(5_000);
         await some(10);
         await startNode(at);
         await some(20);
