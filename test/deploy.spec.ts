@@ -144,7 +144,7 @@ describe('the user of our nodes in EventStoreDB', () => {
     const withoutAdmin = run({ EVENTSTORE_URL_FILE: secret });
     expect(withoutAdmin).toMatchObject({ status: 1, stderr: expect.stringMatching(/^ADMIN_PASSWORD_FILE is missing/) });
     expect(halfSaid.stderr + withoutAdmin.stderr).not.toContain('hush');
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('every file that a container is given', () => {
