@@ -61,7 +61,7 @@ export async function mustReachRows(pool: Pool, log: Pick<EventLog, 'head'>): Pr
     if (head >= position) continue;
     throw new ConfigError(
       `The event log is behind this database: it holds ${head} events of ${tenant}, and the read models were made of ${position}. ` +
-        `Either EVENTSTORE_URL or EVENTSTORE_PREFIX names another log, or the events were not copied: ${moveCommand('postgres', 'eventstoredb')} does it.`,
+        'Either EVENTSTORE_URL or EVENTSTORE_PREFIX names another log than before, or the store has lost events: npm run restore brings a backup back.',
     );
   }
 }
