@@ -160,11 +160,11 @@ export class TenantLog {
 
   async #store(calls: readonly Call[]): Promise<PromiseSettledResult<AppendOutcome>[]> {
     const { connection, tenant } = this.#options;
-    const until = Math.min(...calls.map(({ cameAtMs }) => cameAtMs)) + connection.patienceMs;
+    let until = Math.min(...calls.map(({ cameAtMs }) => cameAtMs)) + connection.patienceMs;
     const writes = calls.map((call) => call.writes);
     for (let isFresh = false; ; ) {
       const known = await this.#open();
-      await this.#roomForLinks(known, until);
+      if (await this.#waitedForLinks(known)) until = performance.now() + connection.patienceMs;
       const what = await known.of(writes, (stream) => this.#readStream(stream, 0));
       if (what.head !== known.tail.head) continue;
       const { decisions, events } = decide(tenant, writes, what);
@@ -205,14 +205,19 @@ export class TenantLog {
     return false;
   }
 
-  async #roomForLinks({ tail, linker }: Knowledge, until: number): Promise<void> {
+  /** Patience is for a store that writes none: many events put back at once have many links. */
+  async #waitedForLinks({ tail, linker }: Knowledge): Promise<boolean> {
     const { connection } = this.#options;
+    let [least, until] = [tail.unlinked, performance.now() + connection.patienceMs];
+    if (least <= maxUnlinked) return false;
     while (tail.unlinked > maxUnlinked) {
       linker.wake();
       await linker.settled();
-      if (performance.now() > until) throw connection.unavailable(new Error('links cannot be written'));
+      if (tail.unlinked < least) [least, until] = [tail.unlinked, performance.now() + connection.patienceMs];
+      else if (performance.now() > until) throw connection.unavailable(new Error('links cannot be written'));
       if (tail.unlinked > maxUnlinked) await connection.pause(100);
     }
+    return true;
   }
 
   async #outcome(decision: Decision): Promise<AppendOutcome> {
