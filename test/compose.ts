@@ -2,7 +2,7 @@
  * docker-compose.yml as the specs read it: the parts of the Compose Specification that it uses, and no others, so a key
  * that is misspelt or in the wrong place fails.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -134,4 +134,13 @@ export function readEnvFile(name: string): Record<string, string> {
         return [key, value];
       }),
   );
+}
+
+/** Files below deploy/ that belong to the project: neither secrets nor certificates of the operator's. */
+export function deployedFiles(): string[] {
+  const entries = readdirSync(path.join(root, 'deploy'), { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
+    .filter((name) => !/^deploy\/(secrets|certificates\/own)\//.test(name));
 }
