@@ -10,6 +10,8 @@ import { alwaysMine, type Ownership } from '../cluster/ownership.port.ts';
 import type { Logger } from '../log/logger.ts';
 import { OfficeError, QuotaExceeded } from '../office/errors.ts';
 import type { Crawl, CrawlCounts } from './crawl.ts';
+import { keyOf, newTurn, spread, type Turn } from './crawl-turn.ts';
+import { crawledElsewhere } from './crawled-elsewhere.ts';
 import { HandedOver } from './handed-over.ts';
 import { noTimetable, type Timetable } from './timetable.ts';
 
@@ -53,19 +55,6 @@ export interface PollStatus {
   readonly last: PollResult | undefined;
 }
 
-interface Turn extends PolledAccount {
-  dueMs: number;
-  failures: number;
-  lastMs: number | undefined;
-  last: PollResult | undefined;
-  /** Up to which question of other nodes the next run answers. */
-  asked: number;
-  /** Answers with undefined where the tenant is another node's by now. */
-  running: Promise<PollResult | undefined> | undefined;
-  /** The run after the present one, for those who asked meanwhile. */
-  next: Promise<PollResult | undefined> | undefined;
-}
-
 const idleFactor = 4;
 const retryFirstMs = 30_000;
 const retryMaxMs = 3_600_000;
@@ -73,9 +62,8 @@ const refreshMs = 30_000;
 const pollTimeoutMs = 120_000;
 /** Longer overdue than this are those who were without any node for a while: too many to be crawled at once. */
 const overdueMs = 60_000;
-/** How often it is looked what other nodes ask, and whether they have answered. */
+/** How often it is looked what other nodes ask. */
 const askedEveryMs = 2_000;
-const answeredEveryMs = 500;
 
 export class OfficePoller {
   readonly #deps: PollerDeps;
@@ -143,25 +131,13 @@ export class OfficePoller {
     const result = this.#ownership.isMine(tenant)
       ? this.#fresh(this.#turn(tenant, account))
       : Promise.resolve(undefined);
-    const byWhomever = result.then((done) => done ?? this.#elsewhere({ tenant, account }, () => isLate));
+    const elsewhere = () => crawledElsewhere(this.#timetable, this.#deps, { tenant, account }, () => isLate);
+    const byWhomever = result.then((done) => done ?? elsewhere());
     try {
       return await Promise.race([byWhomever, late]);
     } finally {
       isLate = true;
       cancel();
-    }
-  }
-
-  /** Leaves word for the node that crawls the account, and waits for what it answers. */
-  async #elsewhere(account: PolledAccount, isLate: () => boolean): Promise<PollResult> {
-    const { clock, tell } = this.#deps;
-    const asked = await this.#timetable.ask(account);
-    tell?.();
-    for (;;) {
-      const answer = await this.#timetable.answered(account, asked);
-      if (answer) return answer;
-      if (isLate()) return { kind: 'stillRunning' };
-      await new Promise<void>((resolve) => void clock.after(answeredEveryMs, resolve));
     }
   }
 
@@ -320,27 +296,8 @@ export class OfficePoller {
     const key = keyOf(tenant, account);
     const known = this.#turns.get(key);
     if (known) return known;
-    const turn: Turn = {
-      tenant,
-      account,
-      dueMs: this.#deps.clock.nowMs(),
-      failures: 0,
-      lastMs: undefined,
-      last: undefined,
-      asked: 0,
-      running: undefined,
-      next: undefined,
-    };
+    const turn = newTurn({ tenant, account }, this.#deps.clock.nowMs());
     this.#turns.set(key, turn);
     return turn;
   }
-}
-
-const keyOf = (tenant: TenantId, account: AccountId) => `${tenant}/${account}`;
-
-/** 0 to 1, the same for the same account after every restart (FNV-1a). */
-function spread(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193) >>> 0;
-  return hash / 2 ** 32;
 }
