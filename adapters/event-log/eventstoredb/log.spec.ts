@@ -117,6 +117,23 @@ describe.skipIf(!url)('beyond what every log promises, EventStoreDB (needs EVENT
     }
   });
 
+  it('has told a node of all that others stored before it asks, however late the store tells it', async () => {
+    const prefix = newPrefix();
+    const tenant = newTenant();
+    const [a, b] = [await open({ prefix }), await open({ prefix })];
+    const told = new Set<string>();
+    b.commits.subscribe(({ events = [] }) => {
+      for (const { stream } of events) told.add(stream);
+    });
+    for (let round = 1; round <= 30; round++) {
+      await a.append(tenant, [write(`a${round}`, -1, event('x'))]);
+      await Promise.all([b.heard?.(tenant), b.heard?.(tenant)]);
+      expect(told).toContain(`a${round}`);
+      if (round % 3 === 0) await b.append(tenant, [write(`b${round}`, -1, event('y'))]);
+    }
+    expect(told.size).toBe(40);
+  });
+
   it('lets writers of several nodes continue one stream: each takes a revision once', async () => {
     const tenant = newTenant();
     const prefix = newPrefix();
