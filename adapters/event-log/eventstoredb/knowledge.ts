@@ -54,7 +54,7 @@ export class Knowledge {
       this.#ids = undefined;
       this.#loadedIds = undefined;
     }
-    if (news.length > 0 || dueAtMs === 0) this.linker.wake();
+    if (events.length > 0) this.linker.wakeAt(dueAtMs);
     return news;
   }
 

@@ -1,7 +1,7 @@
 /**
  * Writes the links of a tenant's events into the streams of their items, behind the appends. A link's id and place
  * follow from its event, so any node may write it, and a second time changes nothing: events of this node get their
- * links at once, those of others when they had time to do it themselves, as a node may have died before it did.
+ * links soon, those of others when they had time to do it themselves, as a node may have died before it did.
  */
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { StreamName, TenantId } from '../../../domain/shared/ids.ts';
@@ -24,35 +24,52 @@ export interface LinkerOptions {
   readonly onError: (error: unknown, tenant: TenantId) => void;
 }
 
-export const linkLimit = (): LimitFunction => pLimit(16);
+export const linkLimit = (): LimitFunction => pLimit(8);
 
 const retryMs = 2_000;
+const closesWithinMs = 1_000;
 
 export class Linker {
   readonly #options: LinkerOptions;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #wakesAtMs = Number.POSITIVE_INFINITY;
   #isClosed = false;
 
   constructor(options: LinkerOptions) {
     this.#options = options;
   }
 
-  /** There are events without links, or their time may have come. */
-  wake(): void {
+  /** There are events whose links are due then, by `performance.now`. */
+  wakeAt(dueAtMs: number): void {
+    if (this.#isClosed || this.#running || this.#wakesAtMs <= dueAtMs) return;
+    clearTimeout(this.#timer);
+    this.#wakesAtMs = dueAtMs;
+    this.#timer = setTimeout(() => this.#wake(), Math.max(0, dueAtMs - performance.now())).unref();
+  }
+
+  /** Writes what is due now. */
+  #wake(): void {
     if (this.#isClosed || this.#running) return;
     clearTimeout(this.#timer);
+    this.#wakesAtMs = Number.POSITIVE_INFINITY;
+    let retryAtMs = 0;
     this.#running = this.#run()
       .catch((error: unknown) => {
-        if (this.#isClosed || this.#options.connection.isClosed) return;
-        this.#options.onError(error, this.#options.tenant);
-        this.#wakeIn(retryMs);
+        retryAtMs = performance.now() + retryMs;
+        if (!this.#isClosed && !this.#options.connection.isClosed) this.#options.onError(error, this.#options.tenant);
       })
       .finally(() => {
         this.#running = undefined;
-        // What came in the last turn found it running.
-        if (!this.#timer && this.#due().length > 0) this.wake();
+        const next = Math.min(...this.#options.tail.waiting().map(({ dueAtMs }) => dueAtMs));
+        if (Number.isFinite(next)) this.wakeAt(Math.max(next, retryAtMs));
       });
+  }
+
+  /** All that waits is due now. */
+  hurry(): void {
+    for (const entry of this.#options.tail.waiting()) entry.dueAtMs = 0;
+    this.#wake();
   }
 
   /** Resolves when nothing is under way; what is not due stays. */
@@ -60,15 +77,15 @@ export class Linker {
     while (this.#running) await this.#running;
   }
 
+  /** What is there gets its links now, as far as that takes no long time. */
   async close(): Promise<void> {
-    await Promise.race([this.settled(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
+    this.hurry();
+    await Promise.race([this.settled(), new Promise((resolve) => setTimeout(resolve, closesWithinMs).unref())]);
     this.#isClosed = true;
     clearTimeout(this.#timer);
   }
 
   async #run(): Promise<void> {
-    this.#timer = undefined;
-    const { tail } = this.#options;
     for (let due = this.#due(); due.length > 0 && !this.#isClosed; due = this.#due()) {
       const streams = Map.groupBy(due, ({ event }) => event.stream);
       const written = [...streams].map(([stream, entries]) => this.#options.limit(() => this.#write(stream, entries)));
@@ -77,8 +94,6 @@ export class Linker {
       if (failed) throw failed.reason;
       await this.#options.onLinked();
     }
-    const next = Math.min(...tail.waiting().map(({ dueAtMs }) => dueAtMs));
-    if (Number.isFinite(next)) this.#wakeIn(Math.max(10, next - performance.now()));
   }
 
   /** What is due, with what stands before it in the same streams. */
@@ -106,13 +121,5 @@ export class Linker {
       left = left.filter(({ event }) => event.revision > end);
     }
     tail.linkWritten(entries);
-  }
-
-  #wakeIn(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.wake();
-    }, ms).unref();
   }
 }

@@ -29,6 +29,8 @@ const maxWaiting = 5_000;
 /** Appends wait while more events than this have no links: a cold node must read them all. */
 const maxUnlinked = 4_000;
 const maxReadTries = 5;
+/** Links at once would stand before the next append of the same writer; and those of one stream go together so. */
+const linkDelayMs = 100;
 
 export class TenantLog {
   readonly #options: TenantLogOptions;
@@ -189,7 +191,7 @@ export class TenantLog {
     try {
       const patienceMs = Math.max(0, until - performance.now());
       if (await this.#records.append(events, head, known.tail.linked, patienceMs)) {
-        this.#add(known, events, 0, 0);
+        this.#add(known, events, performance.now() + linkDelayMs, 0);
         return true;
       }
     } catch (error) {
@@ -211,7 +213,7 @@ export class TenantLog {
     let [least, until] = [tail.unlinked, performance.now() + connection.patienceMs];
     if (least <= maxUnlinked) return false;
     while (tail.unlinked > maxUnlinked) {
-      linker.wake();
+      linker.hurry();
       await linker.settled();
       if (tail.unlinked < least) [least, until] = [tail.unlinked, performance.now() + connection.patienceMs];
       else if (performance.now() > until) throw connection.unavailable(new Error('links cannot be written'));
