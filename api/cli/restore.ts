@@ -1,17 +1,11 @@
 /** `npm run restore -- <folder>`: the state of a backup again, while the server is stopped. */
 import path from 'node:path';
-import type pg from 'pg';
 import { readLedger } from '../../adapters/backup/ledger.ts';
-import { checkBackup, loadBackup } from '../../adapters/backup/load.ts';
-import { giveUpKeys, lostKeys } from '../../adapters/backup/lost-keys.ts';
+import { checkBackup } from '../../adapters/backup/load.ts';
 import { type Manifest, NoBackup, readManifest } from '../../adapters/backup/manifest.ts';
-import { fillLog, reaches, stageLog } from '../../adapters/backup/staged-log.ts';
-import { beginRestore, restoreUnderWay } from '../../adapters/backup/under-way.ts';
+import { reaches } from '../../adapters/backup/staged-log.ts';
+import { restoreUnderWay } from '../../adapters/backup/under-way.ts';
 import { anchorFiles } from '../../adapters/event-log/anchors/files.ts';
-import { postgresCensus } from '../../adapters/event-log/postgres/census.ts';
-import { postgresEventLog } from '../../adapters/event-log/postgres/log.ts';
-import { unsealPostgresLog } from '../../adapters/event-log/postgres/seal.ts';
-import { claimLogHome } from '../../adapters/log-copy/home.ts';
 import { connectDatabase } from '../../adapters/postgres/connect.ts';
 import { DataDirInUse } from '../../adapters/postgres/embedded.ts';
 import { migrate } from '../../adapters/postgres/migrate.ts';
@@ -19,6 +13,7 @@ import type { Pool } from '../../adapters/postgres/pool.ts';
 import type { TenantId } from '../../domain/shared/ids.ts';
 import { allMigrations } from '../catalogue.ts';
 import { ConfigError } from '../config.ts';
+import { bringBack, type Source } from './bring-back.ts';
 import {
   anchorDirOf,
   backupDirOf,
@@ -33,7 +28,6 @@ import {
 } from './command-line.ts';
 import { type OpenedLog, openHomeLog, openLog } from './open-log.ts';
 import { type Gone, goOn } from './restored-log.ts';
-import { mustHold, type ProofOptions } from './restored-proof.ts';
 
 const help = [
   'Usage: npm run restore -- <folder> [--replace] [--force]',
@@ -88,11 +82,6 @@ export async function runRestore(
     if (error instanceof DataDirInUse) throw new NotNow('The server runs: stop it, then restore.');
     throw error;
   }
-}
-
-interface Source {
-  readonly folder: string;
-  readonly manifest: Manifest;
 }
 
 /** @throws NoBackup, ConfigError */
@@ -152,53 +141,6 @@ async function restoreInto(
   }
 }
 
-/** Everything up to the point from which the restored log is the log, or nothing of it. Answers with what it holds. */
-async function bringBack(
-  pool: Pool,
-  source: Source | undefined,
-  options: Omit<ProofOptions, 'tenants' | 'log' | 'census'> & {
-    readonly opened: OpenedLog;
-    readonly erased: readonly Gone[];
-    readonly remark: Print;
-  },
-): Promise<Manifest['tenants']> {
-  const { opened, erased, remark } = options;
-  const isBeside = opened.name !== 'postgres';
-  const client = await pool.connect();
-  try {
-    await client.query('begin');
-    await client.query('set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0');
-    // There is nobody else to share the connection with.
-    const own = { query: client.query.bind(client) } as unknown as Pool;
-    let tenants: Manifest['tenants'];
-    if (source) {
-      if (isBeside) await stageLog(client);
-      const told = (table: string, count: number) => remark(`${table}: ${count} rows`);
-      await loadBackup(client, source.folder, source.manifest, erased, told);
-      tenants = (await client.query<Manifest['tenants'][number]>('select tenant, position from tenants')).rows;
-      const staged = postgresEventLog({ pool: own });
-      await mustHold(client, { ...options, tenants, log: staged, census: postgresCensus(own) });
-      if (isBeside) {
-        const filled = (tenant: string, position: number) => remark(`${tenant}: ${position} events in the event store`);
-        await fillLog(opened.log, staged, tenants, filled);
-      } else await unsealPostgresLog(client);
-      await claimLogHome(own, opened.name);
-    } else {
-      await eraseAgain(client, erased);
-      tenants = (await opened.log.tenants()).map(({ tenant, head }) => ({ tenant, position: head }));
-      if (isBeside) await mustHaveKeys(client, opened, options);
-      const { log, census } = isBeside ? opened : { log: postgresEventLog({ pool: own }), census: postgresCensus(own) };
-      await mustHold(client, { ...options, tenants, log, census });
-    }
-    await beginRestore(client, source?.folder ?? 'the database in place');
-    await client.query('commit');
-    return tenants;
-  } finally {
-    // Also gives up what was begun, and with it the tables of this session.
-    client.release(true);
-  }
-}
-
 /** Whether the backup is in the log and in the database, and only what follows was cut short. */
 async function isCutShort(pool: Pool, { folder, manifest }: Source, { name, log }: OpenedLog): Promise<boolean> {
   if (name === 'postgres' || (await restoreUnderWay(pool)) !== folder) return false;
@@ -214,23 +156,6 @@ async function mustBeEmpty(pool: Pool): Promise<void> {
   if (!events && !keys) return;
   const held = events ? 'events' : 'the keys of events that lie in an event store';
   throw new ConfigError(`The database holds ${held}: say --replace to give them up for those of the backup.`);
-}
-
-/** @throws ConfigError where the database lacks keys of what the event store holds; forced, these are given up. */
-async function mustHaveKeys(
-  client: pg.PoolClient,
-  { log }: OpenedLog,
-  { force, print }: Pick<ProofOptions, 'force' | 'print'>,
-): Promise<void> {
-  const lost = await lostKeys(client, log);
-  for (const { tenant, subjects, events } of lost)
-    print(`${tenant}: the keys of ${subjects.length} items or people are lost, and what ${events} events say of them`);
-  if (lost.length === 0) return;
-  if (!force)
-    throw new ConfigError(
-      'The database is of an earlier point than the event store: bring back a later one, or say --force to go on without what cannot be read any more.',
-    );
-  await giveUpKeys(client, lost);
 }
 
 async function mustBeAlone(pool: Pool): Promise<void> {
@@ -253,16 +178,6 @@ async function erasedSince(env: CliEnvironment, folder: string | undefined, pool
   );
   const entries = new Map(ledgers.map((entry) => [JSON.stringify(entry), entry]));
   return [...entries.values(), ...rows];
-}
-
-/** What the ledgers name goes once more. */
-async function eraseAgain(client: pg.PoolClient, erased: readonly Gone[]): Promise<void> {
-  for (const { tenant, subjects, at } of erased)
-    await client.query(
-      `update data_keys set wrapped = null, destroyed_at = $3
-        where tenant = $1 and subject = any($2::text[]) and wrapped is not null`,
-      [tenant, subjects, at],
-    );
 }
 
 if (import.meta.main) await runAsProcess((env) => runRestore(env, process.argv.slice(2), console.log, console.error));
