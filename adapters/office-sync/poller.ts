@@ -59,6 +59,7 @@ const idleFactor = 4;
 const retryFirstMs = 30_000;
 const retryMaxMs = 3_600_000;
 const refreshMs = 30_000;
+const gatherMs = 500;
 const pollTimeoutMs = 120_000;
 /** Longer overdue than this are those who were without any node for a while: too many to be crawled at once. */
 const overdueMs = 60_000;
@@ -95,10 +96,11 @@ export class OfficePoller {
     await Promise.allSettled([...this.#turns.values()].flatMap(({ running }) => (running ? [running] : [])));
   }
 
-  /** Other accounts may be this node's now. */
+  /** Other accounts may be this node's now; tenants that come one after the other are looked for together. */
   gained(): void {
-    this.#refreshedMs = Number.NEGATIVE_INFINITY;
-    this.look();
+    const soonMs = this.#deps.clock.nowMs() - refreshMs + gatherMs;
+    this.#refreshedMs = Math.min(this.#refreshedMs, soonMs);
+    if (!this.#isStopped) this.#schedule(this.#untilNextMs());
   }
 
   /** Something may be due, or have been asked for on another node. */
