@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OfficeSimulator, startOfficeSimulator } from '../../adapters/office-24sevenoffice/simulator/start.ts';
 import { runVerify } from '../../api/cli/verify.ts';
@@ -137,9 +138,15 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
         for (const news of (await watcher.sync()).values()) expect(news.startedOver).toBe(false);
       }
     });
+    // What they tell each other is lost again and again, and nothing depends on it.
+    let cuts = 0;
+    const cutting = (async () => {
+      for (; !isOver; await pause(300)) cuts += await cutBulletins();
+    })();
     await Promise.all(load);
     isOver = true;
-    await Promise.all(watching);
+    await Promise.all([...watching, cutting]);
+    expect(cuts).toBeGreaterThan(2);
     await expectAllAsPromised();
     for (const [at, watcher] of watchers.entries()) {
       await watcher.syncFolders();
@@ -150,6 +157,15 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
       expect(new Set(there).size).toBe(there.length);
     }
   });
+
+  /** Ends the connections on which the nodes hear each other; answers with how many there were. */
+  async function cutBulletins(): Promise<number> {
+    const { rowCount } = await database.pool.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+        where datname = current_database() and application_name like '%(bulletin)'`,
+    );
+    return rowCount ?? 0;
+  }
 
   /** While phones send, something happens to the nodes; then all of them are answered. */
   async function underLoad(happens: (some: (answers: number) => Promise<void>) => Promise<void>) {

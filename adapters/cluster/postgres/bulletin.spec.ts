@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { type FreshDatabase, freshDatabase } from '../../../test/postgres.ts';
+import { createPool } from '../../postgres/pool.ts';
 import type { Bulletin } from '../bulletin.port.ts';
 import { bulletinContract } from '../contract.ts';
 import { type PostgresBulletinOptions, postgresBulletin } from './bulletin.ts';
@@ -21,7 +22,9 @@ async function node(options: Partial<PostgresBulletinOptions> = {}) {
 }
 
 const kill = (name: string) =>
-  database.pool.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [name]);
+  database.pool.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [
+    `${name} (bulletin)`,
+  ]);
 
 bulletinContract('PostgreSQL', async () => {
   const namesOf = new Map<Bulletin, string>();
@@ -50,6 +53,19 @@ describe('a bulletin on PostgreSQL', () => {
     await alone.bulletin.close();
     expect(await xids(witness)).toBe(before);
     await witness.end();
+  });
+
+  it('listens with the settings of a pool that was given a URL', async () => {
+    const pool = createPool({ connection: database.url, applicationName: 'by a URL', onError: () => {} });
+    const errors: unknown[] = [];
+    const bulletin = await postgresBulletin({ connection: pool.options, onError: (error) => errors.push(error) });
+    const { rows } = await pool.query<{ name: string }>(
+      `select application_name as name from pg_stat_activity where application_name like 'by a URL%' order by 1`,
+    );
+    expect(rows.map(({ name }) => name)).toEqual(['by a URL', 'by a URL (bulletin)']);
+    expect(errors).toEqual([]);
+    await bulletin.close();
+    await pool.end();
   });
 
   it('notices another that comes at once, and that one is gone, however it ended', async () => {

@@ -41,13 +41,15 @@ const queries = {
 
 /** Listens from when it resolves. @throws whatever keeps it from connecting. */
 export async function listen({ connection, onPayload, onLost }: ListenerOptions): Promise<Listener> {
-  // Not copied: a pool's options hide the password from whoever lists them.
-  const client = new pg.Client(
-    Object.create(connection, {
-      keepAlive: { value: true },
-      query_timeout: { value: answerWithinMs },
-    }) as pg.ClientConfig,
-  );
+  const client = new pg.Client({
+    ...connection,
+    // A pool hides it from whoever lists its options.
+    ...(connection.password === undefined ? {} : { password: connection.password }),
+    // Seen in pg_stat_activity, where it would look like one of the pool that is never used.
+    application_name: `${connection.application_name ?? 'mobilesync'} (bulletin)`,
+    keepAlive: true,
+    query_timeout: answerWithinMs,
+  });
   let isOver = false;
   const lost = (error: Error) => {
     if (isOver) return;
