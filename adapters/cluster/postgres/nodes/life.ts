@@ -36,8 +36,11 @@ export interface LifeListener {
   foundExpired(id: string): Promise<void>;
 }
 
-/** Renewals without an answer, at most. */
-const underWayMax = 3;
+/**
+ * Renewals that the database has not ended, at most: each holds a connection, and while a synchronous standby is away
+ * none of them ends.
+ */
+const underWayMax = 4;
 /** After one that failed: what is lost by then is had again the sooner. */
 const retryMs = 500;
 const endWithinMs = 1_000;
@@ -122,7 +125,6 @@ export class NodeLife {
   /** Renews now, and has done what is to be done then. */
   async look(): Promise<void> {
     if (this.#isOver) return;
-    this.#underWay++;
     try {
       const id = this.#id;
       const renewed = await this.renew();
@@ -134,8 +136,6 @@ export class NodeLife {
       if (this.#failures++ > 0) return;
       this.#options.onError(error);
       this.beat();
-    } finally {
-      this.#underWay--;
     }
   }
 
@@ -143,7 +143,11 @@ export class NodeLife {
   async renew(): Promise<Renewed | undefined> {
     const id = this.#id;
     const sentMs = this.#nowMs();
-    const renewed = await this.inTime(this.#rows.renew(id, this.#leaseMs, this.#listener.isWorking()));
+    this.#underWay++;
+    const asked = this.#rows.renew(id, this.#leaseMs, this.#listener.isWorking()).finally(() => {
+      this.#underWay--;
+    });
+    const renewed = await this.inTime(asked);
     if (id !== this.#id) return renewed;
     if (!renewed.is_there) return undefined;
     this.#extend(sentMs);
