@@ -47,9 +47,9 @@ export function isUnknownUser(error: unknown): boolean {
 export const unknownUser = (cause: unknown): EventStoreRefused =>
   new EventStoreRefused('EventStoreDB refused: it does not know this user and password', { cause });
 
-/** In a sentence, for the operator; messages of the client hold no password. */
+/** In some words of one line, for the operator; messages of the client hold no password. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'it did not answer';
-  const type = isCommandError(error) ? (error as { type?: string }).type : undefined;
-  return type === undefined || type === 'unknown' ? error.message : type.replaceAll('-', ' ');
+  const [said = ''] = error.message.replace(/^\d+ /, '').split('. Resolution note:');
+  return said.replace(/\s+/g, ' ').replace(/[. ]+$/, '');
 }

@@ -25,9 +25,14 @@ export interface LogNames {
   aside(tenant: TenantId, hash: string): string;
 }
 
-/** @param prefix letters and digits: a hyphen would end the category that the store sees in a name. */
+/**
+ * @param prefix letters and digits: a hyphen would end the category that the store sees in a name.
+ * @throws RangeError also for one that could be another log's prefix with what its indexes are named by.
+ */
 export function logNames(prefix: string = defaultPrefix): LogNames {
   if (!/^[a-z][a-z0-9]{0,40}$/.test(prefix)) throw new RangeError('a prefix has small letters and digits only');
+  const [index] = /(stream|page|aside|tenants)$/.exec(prefix) ?? [];
+  if (index) throw new RangeError(`a prefix does not end with ${index}: the indexes of another log are named so`);
   const tenantPrefix = `${prefix}-`;
   return {
     tenantPrefix,

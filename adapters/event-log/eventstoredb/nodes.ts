@@ -37,10 +37,9 @@ export async function findLeader(address: StoreAddress, ca: Buffer | undefined, 
   try {
     return await Promise.any(asked);
   } catch (error) {
-    const reasons = error instanceof AggregateError ? error.errors.map((one: Error) => one.message) : [];
-    throw new NoLeader(
-      reasons.includes('no leader is known') ? 'no leader is known' : 'no node of the cluster answers',
-    );
+    const reasons: unknown[] = error instanceof AggregateError ? error.errors : [error];
+    const unled = reasons.find((reason) => reason instanceof NoLeader);
+    throw unled ?? new NoLeader(`no node of the cluster answers: ${(reasons[0] as Error | undefined)?.message}`);
   }
 }
 
