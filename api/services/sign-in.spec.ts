@@ -46,6 +46,33 @@ describe('signing in', () => {
     expect(state.checks).toBe(0);
   });
 
+  it('has a phone come again when nobody can be looked up, whoever it is, and counts that against nobody', async () => {
+    const { clock } = setup();
+    const trouble: unknown[] = [];
+    let isAway = true;
+    const service = createSignIn({
+      directory: {
+        byLogin: async () => {
+          if (isAway) throw new Error('the database is away');
+          return undefined;
+        },
+      },
+      passwords: { verify: async () => false, basis: () => 'nobody' },
+      clock,
+      onTrouble: (error) => trouble.push(error),
+    });
+    for (let n = 0; n < 20; n++) {
+      expect(await service.signIn(header('demo'), '192.0.2.1')).toEqual({
+        kind: 'wait',
+        retryAfterSeconds: 5,
+        because: 'load',
+      });
+    }
+    expect(trouble).toHaveLength(20);
+    isAway = false;
+    expect((await service.signIn(header('demo'), '192.0.2.1')).kind).toBe('refused');
+  });
+
   it('brakes who guesses, and tells how long to wait', async () => {
     const { clock, service, signIn } = setup();
     for (let n = 0; n < 5; n++) expect(await signIn(`guess ${n}`)).toBe('refused');
