@@ -1,5 +1,5 @@
 /** The log of one tenant: appends through a queue, one at a time, and reads of what is stored when they begin. */
-import type { Position, StreamName } from '../../../domain/shared/ids.ts';
+import { NO_POSITION, type Position, type StreamName } from '../../../domain/shared/ids.ts';
 import { type Lanes, lanes } from '../../lanes.ts';
 import { type AppendOutcome, AppendRejected, type StoredEvent, type StreamWrite } from '../port.ts';
 import type { Announcer } from './announcer.ts';
@@ -66,6 +66,8 @@ export class TenantLog {
 
   head(): Promise<Position> {
     return this.#busy(async () => {
+      // Asked of every tenant at a start: who was not opened here stays so.
+      if (!this.#opened) return ((await this.#records.last())?.event.position ?? NO_POSITION) as Position;
       await this.#refreshed.run();
       return (await this.#open()).tail.head as Position;
     });
