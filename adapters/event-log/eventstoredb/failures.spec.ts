@@ -334,6 +334,7 @@ describe.skipIf(!nodeCommand)('an event store of one node (needs EVENTSTORE_COMM
       expect(all.length - stored.length).toBeLessThanOrEqual(1);
       const next = await log.append(tenant, [write('s', all.length - 1, event('room again'))]);
       expect(next.kind).toBe('appended');
+      console.info(`without room the server ended ${small.node.ends} times by itself, after ${stored.length} events`);
       await log.close();
       await small.remove();
     },
