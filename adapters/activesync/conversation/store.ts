@@ -17,6 +17,7 @@ import type { SyncView } from '../../../projections/sync/read.ts';
 import type { Turns } from '../../cluster/turns.port.ts';
 import { type DomainWrite, type EventStore, emptyHead, type StreamHead } from '../../event-log/event-store.port.ts';
 import type { Commit, CommitNotice } from '../../event-log/port.ts';
+import { ConversationMemory } from './memory.ts';
 
 export interface ConversationId {
   readonly tenant: TenantId;
@@ -42,13 +43,6 @@ export interface Conversation {
   readonly own: ReadonlyMap<number, ReadonlySet<Position>>;
 }
 
-interface Loading {
-  /** Who reads it. */
-  count: number;
-  /** The highest revision heard of meanwhile. */
-  heard: number;
-}
-
 export interface ConversationStoreOptions {
   readonly store: EventStore;
   readonly view: SyncView;
@@ -64,18 +58,14 @@ const viewWaitMs = 2_000;
 
 export class ConversationStore {
   readonly #options: ConversationStoreOptions;
-  readonly #cache: LRUCache<string, Conversation>;
+  readonly #memory: ConversationMemory;
   readonly #locks = new Map<string, Promise<unknown>>();
-  /** Conversations that are being read now. */
-  readonly #loading = new Map<string, Loading>();
-  /** Rises when everything is forgotten. */
-  #generation = 0;
   readonly #restored = new LRUCache<TenantId, Promise<number | undefined>>({ max: 10_000 });
   readonly #subscription: Subscription;
 
   constructor(options: ConversationStoreOptions) {
     this.#options = options;
-    this.#cache = new LRUCache({ max: options.cachedMax ?? cachedDefault });
+    this.#memory = new ConversationMemory(options.cachedMax ?? cachedDefault);
     this.#subscription = options.store.commits.subscribe((notice) => this.#heard(notice));
   }
 
@@ -132,27 +122,11 @@ export class ConversationStore {
   }
 
   cached(id: ConversationId): Conversation | undefined {
-    return this.#cache.get(nameOf(id));
+    return this.#memory.get(nameOf(id));
   }
 
-  async load(id: ConversationId): Promise<Conversation> {
-    const name = nameOf(id);
-    for (;;) {
-      const cached = this.#cache.get(name);
-      if (cached) return cached;
-      const generation = this.#generation;
-      const loading = this.#loading.get(name) ?? { count: 0, heard: -1 };
-      this.#loading.set(name, loading);
-      loading.count++;
-      const read = await this.#read(id).finally(() => {
-        if (--loading.count === 0) this.#loading.delete(name);
-      });
-      if (loading.heard > read.head.revision || generation !== this.#generation) continue;
-      const present = this.#cache.peek(name);
-      if (present && present.head.revision >= read.head.revision) return present;
-      this.#cache.set(name, read);
-      return read;
-    }
+  load(id: ConversationId): Promise<Conversation> {
+    return this.#memory.load(nameOf(id), () => this.#read(id));
   }
 
   /** Whether nobody continued it by now, on any node. */
@@ -179,20 +153,14 @@ export class ConversationStore {
   /** What is older in memory is looked up anew. Whoever appended here puts what it made in its place. */
   #heard({ tenant, events }: CommitNotice): void {
     if (!events) {
-      this.#generation++;
-      this.#cache.clear();
+      this.#memory.clear();
       this.#restored.clear();
       return;
     }
     for (const { stream, revision } of events) {
       if (stream === restorationStream) this.#restored.delete(tenant);
       const of = parseSyncStream(stream);
-      if (!of) continue;
-      const name = nameOf({ tenant, device: of.device, collection: of.collection });
-      const cached = this.#cache.peek(name);
-      if (cached && cached.head.revision < revision) this.#cache.delete(name);
-      const loading = this.#loading.get(name);
-      if (loading && loading.heard < revision) loading.heard = revision;
+      if (of) this.#memory.heard(nameOf({ tenant, device: of.device, collection: of.collection }), revision);
     }
   }
 
@@ -228,7 +196,7 @@ export class ConversationStore {
       },
     ]);
     if (outcome.kind === 'conflict') {
-      this.#cache.delete(nameOf(id));
+      this.#memory.delete(nameOf(id));
       return null;
     }
     let { state } = conversation;
@@ -240,7 +208,7 @@ export class ConversationStore {
       checked: null,
       own: ownAfter(conversation.own, events, positionsOf(first, outcome.commits)),
     };
-    this.#cache.set(nameOf(id), next);
+    this.#memory.set(nameOf(id), next);
     return { conversation: next, repeated: outcome.commits.some(({ repeated }) => repeated) };
   }
 
