@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { NO_POSITION, type TenantId } from '../../../domain/shared/ids.ts';
 import { event, eventLogContract, type LogUnderTest, newTenant, stream, write } from '../contract.ts';
 import { AppendRejected, type CommitNotice, type EventLog, maxPayloadBytes } from '../port.ts';
 import { parseAddress } from './address.ts';
+import { Connection } from './connection.ts';
 import { type EventStoreLogOptions, eventStoreLog } from './log.ts';
 import { eventsPerPage } from './pages.ts';
 
@@ -118,6 +119,8 @@ describe.skipIf(!url)('beyond what every log promises, EventStoreDB (needs EVENT
   });
 
   it('has told a node of all that others stored before it asks, however late the store tells it', async () => {
+    const never = vi.spyOn(Connection.prototype, 'subscribe').mockRejectedValue(new Error('not now'));
+    onTestFinished(() => never.mockRestore());
     const prefix = newPrefix();
     const tenant = newTenant();
     const [a, b] = [await open({ prefix }), await open({ prefix })];

@@ -149,8 +149,7 @@ export async function eventStoreLog(options: EventStoreLogOptions): Promise<Even
       return heads.filter(({ head }) => head > 0);
     },
     commits: announcer.notices,
-    // The look at the end of the tenant's stream takes in, and tells of, whatever is not known here yet.
-    ...(isFollowing ? { heard: async (tenant) => void (await logOf(tenant).head()) } : {}),
+    ...(isFollowing ? { heard: (tenant) => logOf(tenant).heardAll() } : {}),
     async close() {
       isClosed = true;
       await Promise.all([...tenants.values()].map((log) => log.close()));

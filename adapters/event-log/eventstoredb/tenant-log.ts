@@ -73,6 +73,11 @@ export class TenantLog {
     });
   }
 
+  /** Resolves once everything was told of that anyone stored before: whoever remembers something may have closed this. */
+  heardAll(): Promise<void> {
+    return this.#busy(() => this.#refreshed.run());
+  }
+
   readStream(stream: StreamName, from: number, limit?: number): Promise<StoredEvent[]> {
     return this.#busy(() => this.#readStream(stream, from, limit));
   }
