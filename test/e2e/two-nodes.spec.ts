@@ -2,23 +2,17 @@
  * Two nodes on one database. Every request of a phone goes to another node than the one before; a node is killed, and
  * both are stopped and started in turn, while phones go on.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type OfficeSimulator, startOfficeSimulator } from '../../adapters/office-24sevenoffice/simulator/start.ts';
 import { runVerify } from '../../api/cli/verify.ts';
 import type { RebuildLine } from '../../api/services/read-models.ts';
-import { logEnv } from '../e2e-log.ts';
 import { EasClient } from '../eas-client/client.ts';
 import { type PingAnswer, ping } from '../eas-client/commands/ping.ts';
 import { Phone } from '../eas-client/phone.ts';
 import { newState } from '../eas-client/state.ts';
-import { type HttpAnswer, Transport } from '../eas-client/transport.ts';
-import { type FreshDatabase, freshDatabase } from '../postgres.ts';
+import type { Transport } from '../eas-client/transport.ts';
+import { Nodes } from '../nodes.ts';
 import { RoundRobin } from '../round-robin.ts';
-import { adminToken, ServerProcess } from '../server-process.ts';
 import { Random } from '../simulator/random.ts';
 import { everything, KillPhone, person } from './kill-phone.ts';
 
@@ -29,42 +23,12 @@ const takenOverWithinMs = 10_000;
 const slowly = { timeout: 30_000, interval: 100 };
 
 describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
-  let directory: string;
-  let env: Record<string, string>;
-  let database: FreshDatabase;
-  let office: OfficeSimulator;
-  const nodes: ServerProcess[] = [];
-  const transports: Transport[] = [];
-  const site = { transports };
+  let nodes: Nodes;
   const phones: KillPhone[] = [];
-
-  async function startNode(at: number): Promise<void> {
-    const node = await ServerProcess.start({ dataDir: path.join(directory, `node${at}`), env });
-    await transports[at]?.close();
-    nodes[at] = node;
-    transports[at] = new Transport({ url: node.url, connections: 16 });
-  }
-
   beforeAll(async () => {
-    directory = await mkdtemp(path.join(tmpdir(), 'mobilesync-nodes-'));
-    office = await startOfficeSimulator({ nowMs: Date.now, quotaPerHour: null });
-    database = await freshDatabase();
-    env = {
-      ...{ DATABASE_URL: database.url, MASTER_KEY: Buffer.alloc(32, 7).toString('base64') },
-      ...{ DEMO: 'true', OFFICE_URL: office.url },
-      // One log for both, wherever it is.
-      ...logEnv(directory),
-    };
-    await startNode(0);
-    await startNode(1);
+    nodes = await Nodes.start(2);
   }, 120_000);
-
-  afterAll(async () => {
-    for (const transport of transports) await transport.close();
-    for (const node of nodes) await node.stop();
-    await office?.close();
-    await rm(directory, { recursive: true, force: true });
-  }, 60_000);
+  afterAll(() => nodes?.close(), 60_000);
 
   const clientOf = (user: string, deviceId: string, transport: Transport) =>
     new EasClient({ transport, user, password: 'demo', deviceId });
@@ -78,7 +42,7 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
 
   it('wakes on the one what is parked there for a change that the other accepted', async () => {
     const [user] = users;
-    const [writer, reader] = [0, 1].map((at) => clientOf(user, `wake${at}`, transports[at] as Transport)) as [
+    const [writer, reader] = [0, 1].map((at) => clientOf(user, `wake${at}`, nodes.transports[at] as Transport)) as [
       EasClient,
       EasClient,
     ];
@@ -117,9 +81,9 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
         [1, 2].map((nth) => new KillPhone(user, `nodes${at}${nth}`, new Random(seed * 10 + at * 2 + nth))),
       ),
     );
-    const watchers = users.map((user, at) => phoneOf(user, `watch${at}`, new RoundRobin(site, { first: at })));
+    const watchers = users.map((user, at) => phoneOf(user, `watch${at}`, new RoundRobin(nodes, { first: at })));
     for (const [at, phone] of phones.entries()) {
-      phone.connect(new RoundRobin(site, { first: at }));
+      phone.connect(new RoundRobin(nodes, { first: at }));
       phone.patienceMs = 50;
       await phone.setUp();
     }
@@ -141,7 +105,7 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
     // What they tell each other is lost again and again, and nothing depends on it.
     let cuts = 0;
     const cutting = (async () => {
-      for (; !isOver; await pause(300)) cuts += await cutBulletins();
+      for (; !isOver; await pause(300)) cuts += await nodes.cutBulletins();
     })();
     await Promise.all(load);
     isOver = true;
@@ -151,21 +115,12 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
     for (const [at, watcher] of watchers.entries()) {
       await watcher.syncFolders();
       await watcher.sync();
-      const { items } = await everything(clientOf(users[at] as string, 'fresh', transports[at] as Transport));
+      const { items } = await everything(clientOf(users[at] as string, 'fresh', nodes.transports[at] as Transport));
       const there = items.map(({ collection, serverId }) => `${collection} ${serverId}`);
       expect(names(watcher).sort()).toEqual(there.sort());
       expect(new Set(there).size).toBe(there.length);
     }
   });
-
-  /** Ends the connections on which the nodes hear each other; answers with how many there were. */
-  async function cutBulletins(): Promise<number> {
-    const { rowCount } = await database.pool.query(
-      `select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and application_name like '%(bulletin)'`,
-    );
-    return rowCount ?? 0;
-  }
 
   /** While phones send, something happens to the nodes; then all of them are answered. */
   async function underLoad(happens: (some: (answers: number) => Promise<void>) => Promise<void>) {
@@ -208,7 +163,7 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
         .flatMap(living)
         .sort(byName);
       expect(promised.length).toBeGreaterThan(10);
-      for (const [at, transport] of transports.entries()) {
+      for (const [at, transport] of nodes.transports.entries()) {
         const { items, folders } = await everything(clientOf(user, `fresh${at}`, transport));
         expect(items.filter(({ name }) => /^nodes\d+n\d+$/.test(name)).sort(byName)).toEqual(promised);
         for (const phone of phones.filter((one) => one.user === user))
@@ -216,22 +171,6 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
             expect(folders.filter((folder) => folder.name === name).map((folder) => folder.id)).toEqual([id]);
       }
     }
-  }
-
-  const ask = async <Body>(at: number, method: 'GET' | 'POST', where: string, body?: object): Promise<Body> => {
-    const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    const answer: HttpAnswer = await (transports[at] as Transport).send({ method, path: where, headers, ...sent });
-    expect([where, answer.status]).toEqual([where, 200]);
-    const text = answer.body.toString().trimEnd();
-    return where.endsWith('rebuild') ? (text.split('\n').map((line) => JSON.parse(line)) as Body) : JSON.parse(text);
-  };
-
-  /** Contacts of a person as the office shows them, by their last name. */
-  async function officeNames(user: string): Promise<string[]> {
-    const response = await fetch(`${office.url}/_screen/${user}/contacts`);
-    const records = (await response.json()) as { lastName?: string }[];
-    return records.map(({ lastName }) => lastName ?? '');
   }
 
   /** What a phone made of a person that the office must hold. Folders that a phone made for itself are none of it. */
@@ -246,7 +185,7 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
 
   async function isInOffice(items: readonly { user: string; name: string }[]): Promise<boolean> {
     for (const user of users) {
-      const there = new Set(await officeNames(user));
+      const there = await nodes.officeNames(user);
       // What was deleted meanwhile need not be there.
       const living = new Set(made().map(({ name }) => name));
       if (items.some((one) => one.user === user && living.has(one.name) && !there.has(one.name))) return false;
@@ -254,24 +193,9 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
     return true;
   }
 
-  async function isProjected(at: number): Promise<boolean> {
-    type Standing = { readModels: { position: number; head: number }[] };
-    const { readModels } = await ask<Standing>(at, 'GET', '/admin/read-models');
-    return readModels.every(({ position, head }) => position >= head);
-  }
-
-  /** Of the process that projects, crawls and writes back for the people of the test. */
-  async function owner(): Promise<number | undefined> {
-    const { rows } = await database.pool.query<{ pid: number }>(
-      'select pid from tenant_owner o join node n on n.id = o.node where tenant = $1 and expires_at > now()',
-      ['demo.example'],
-    );
-    return rows[0]?.pid;
-  }
-
   it('go on when one is killed, which did all the work, and the other does it within ten seconds', async () => {
-    const working = await owner();
-    const killed = nodes.findIndex(({ pid }) => pid === working);
+    const working = await nodes.owner();
+    const killed = nodes.servers.findIndex(({ pid }) => pid === working);
     expect(killed).not.toBe(-1);
     const other = 1 - killed;
     let killedMs = 0;
@@ -279,8 +203,11 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
     const { answeredAt } = await underLoad(async (some) => {
       const left = made();
       killedMs = performance.now();
-      await nodes[killed]?.kill();
-      await Promise.all([some(30), expect.poll(owner, { timeout: 20_000, interval: 20 }).toBe(nodes[other]?.pid)]);
+      await nodes.servers[killed]?.kill();
+      await Promise.all([
+        some(30),
+        expect.poll(() => nodes.owner(), { timeout: 20_000, interval: 20 }).toBe(nodes.servers[other]?.pid),
+      ]);
       after.takenOverMs = performance.now() - killedMs;
       await expect.poll(() => isInOffice(left), { timeout: 30_000, interval: 50 }).toBe(true);
       after.inOfficeMs = performance.now() - killedMs;
@@ -293,22 +220,24 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
     );
     expect(gap).toBeLessThan(takenOverWithinMs);
     expect(after.takenOverMs).toBeLessThan(takenOverWithinMs);
-    await expect.poll(async () => (await isProjected(other)) && (await isInOffice(made())), slowly).toBe(true);
-    await startNode(killed);
+    await expect.poll(async () => (await nodes.isProjected(other)) && (await isInOffice(made())), slowly).toBe(true);
+    await nodes.start(killed);
     await expectAllAsPromised();
   });
 
   it('go on when the one that does none of it is killed', async () => {
-    const working = await owner();
-    const killed = nodes.findIndex(({ pid }) => pid !== working);
+    const working = await nodes.owner();
+    const killed = nodes.servers.findIndex(({ pid }) => pid !== working);
     const { answeredAt } = await underLoad(async (some) => {
-      await nodes[killed]?.kill();
+      await nodes.servers[killed]?.kill();
       await some(30);
     });
     expect(answeredAt.length).toBeGreaterThan(60);
-    expect(await owner()).toBe(working);
-    await expect.poll(async () => (await isProjected(1 - killed)) && (await isInOffice(made())), slowly).toBe(true);
-    await startNode(killed);
+    expect(await nodes.owner()).toBe(working);
+    await expect
+      .poll(async () => (await nodes.isProjected(1 - killed)) && (await isInOffice(made())), slowly)
+      .toBe(true);
+    await nodes.start(killed);
     await expectAllAsPromised();
   });
 
@@ -317,32 +246,31 @@ describe(`two nodes (NODES_SEED=${seed})`, { timeout: 180_000 }, () => {
     await underLoad(async (some) => {
       for (const at of [0, 1]) {
         const stoppingMs = performance.now();
-        const stopped = nodes[at]?.stop();
+        const stopped = nodes.servers[at]?.stop();
         // A proxy learns it while requests are answered as ever.
         const readiness = () =>
-          (transports[at] as Transport).send({ method: 'GET', path: '/health/ready', headers: {} });
+          (nodes.transports[at] as Transport).send({ method: 'GET', path: '/health/ready', headers: {} });
         await expect.poll(async () => (await readiness()).status, { interval: 20 }).toBe(503);
         await stopped;
         expect(performance.now() - stoppingMs).toBeLessThan(5_000);
         await some(10);
-        await startNode(at);
+        await nodes.start(at);
         await some(20);
       }
     });
     const deferred = phones.reduce((sum, phone) => sum + phone.deferred, 0) - before;
     console.log(`a rolling restart: ${deferred} requests were told by 503 to come again`);
     await expectAllAsPromised();
-    await expect.poll(async () => (await isProjected(0)) && (await isInOffice(made())), slowly).toBe(true);
+    await expect.poll(async () => (await nodes.isProjected(0)) && (await isInOffice(made())), slowly).toBe(true);
   });
 
   it('leave a log that verifies, and read models that are as made anew', async () => {
-    for (const line of await ask<RebuildLine[]>(1, 'POST', '/admin/read-models/rebuild', { dryRun: true })) {
+    for (const line of await nodes.ask<RebuildLine[]>(1, 'POST', '/admin/read-models/rebuild', { dryRun: true })) {
       if ('tables' in line) expect(line.tables.filter(({ differing }) => differing > 0)).toEqual([]);
     }
-    for (const node of nodes) await node.stop();
+    for (const server of nodes.servers) await server.stop();
     const lines: string[] = [];
-    const dataDir = path.join(directory, 'node0');
-    const status = await runVerify({ ...env, DATA_DIR: dataDir }, [], (line) => lines.push(line));
+    const status = await runVerify({ ...nodes.env, DATA_DIR: nodes.dataDir(0) }, [], (line) => lines.push(line));
     expect([status, lines.at(-1)]).toEqual([0, 'everything holds']);
   });
 });
