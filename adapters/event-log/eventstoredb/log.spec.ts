@@ -7,6 +7,7 @@ import { parseAddress } from './address.ts';
 import { Connection } from './connection.ts';
 import { type EventStoreLogOptions, eventStoreLog } from './log.ts';
 import { eventsPerPage } from './pages.ts';
+import { Records } from './records.ts';
 
 const url = process.env.EVENTSTORE_URL;
 
@@ -135,6 +136,35 @@ describe.skipIf(!url)('beyond what every log promises, EventStoreDB (needs EVENT
       if (round % 3 === 0) await b.append(tenant, [write(`b${round}`, -1, event('y'))]);
     }
     expect(told.size).toBe(40);
+  });
+
+  it('misses nothing of a stream when its look at the end comes so late that the event is long linked', async () => {
+    const prefix = newPrefix();
+    const tenant = newTenant();
+    const reader = await open({ prefix, isFollowing: false });
+    const writer = await open({ prefix });
+    await writer.append(tenant, [write('before', -1, event('x'))]);
+    expect(await reader.readStream(tenant, stream('before'))).toHaveLength(1);
+    const late = Promise.withResolvers<void>();
+    const after = Records.prototype.after;
+    const looks = vi.spyOn(Records.prototype, 'after');
+    onTestFinished(() => looks.mockRestore());
+    looks.mockImplementationOnce(async function (this: Records, ...range) {
+      await late.promise;
+      return after.apply(this, range);
+    });
+    await writer.append(tenant, [write('s', -1, event('y'))]);
+    const reading = reader.readStream(tenant, stream('s'));
+    const many = Array.from({ length: 1_500 }, () => event('z'));
+    for (let from = 0; from < many.length; from += 500)
+      await writer.append(tenant, [write('many', from - 1, ...many.slice(from, from + 500))]);
+    const appends = vi.spyOn(Records.prototype, 'append');
+    onTestFinished(() => appends.mockRestore());
+    // Until the store says that all of these have links.
+    for (let revision = 0; (appends.mock.lastCall?.[2] ?? 0) < many.length; revision++)
+      await writer.append(tenant, [write('before', revision, event('x'))]);
+    late.resolve();
+    expect(await reading).toHaveLength(1);
   });
 
   it('lets writers of several nodes continue one stream: each takes a revision once', async () => {

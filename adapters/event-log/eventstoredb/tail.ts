@@ -79,6 +79,11 @@ export class Tail {
     return this.#entries.filter(({ event }) => event.position > position).map(({ event }) => event);
   }
 
+  /** Whether every event behind the position is at hand. */
+  holdsAfter(position: number): boolean {
+    return position >= this.#head || (this.#entries[0]?.event.position ?? Number.POSITIVE_INFINITY) <= position + 1;
+  }
+
   #advance(): void {
     while (this.#linked < this.#head && this.#entryAt(this.#linked + 1)?.isLinked) this.#linked++;
     const keptFrom = this.#linked - kept;

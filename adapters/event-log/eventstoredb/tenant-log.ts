@@ -159,9 +159,10 @@ export class TenantLog {
   async #readStream(stream: StreamName, from: number, limit?: number): Promise<StoredEvent[]> {
     for (let tries = 1; ; tries++) {
       const { tail } = await this.#open();
-      const before = tail.of(stream);
+      const [before, knownTo] = [tail.of(stream), tail.head];
       const [linked] = await Promise.all([this.#records.linked(stream, from, limit), this.#refreshed.run()]);
-      const merged = mergeStream(linked, [...before, ...tail.of(stream)], from, limit);
+      // What came since may be linked, and gone from the tail, later than the links were read.
+      const merged = tail.holdsAfter(knownTo) && mergeStream(linked, [...before, ...tail.of(stream)], from, limit);
       if (merged) return merged;
       if (tries === maxReadTries) throw new IndexDamaged(`links of ${stream} of ${this.#options.tenant} are missing`);
     }
