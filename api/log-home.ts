@@ -40,10 +40,7 @@ export async function mustHaveNoHome(pool: Pool): Promise<void> {
  * @throws ConfigError when it lacks keys of what is in the log: others would be made in their place.
  */
 export async function mustHaveKeys(pool: Pool, log: Pick<EventLog, 'readAll' | 'tenants'>): Promise<void> {
-  const { rows } = await pool.query<{ tenant: TenantId; position: Position }>(
-    'select tenant, max(position) as position from projection_checkpoint group by tenant',
-  );
-  const [lost] = await lostKeys(pool, log, new Map(rows.map(({ tenant, position }) => [tenant, position])));
+  const [lost] = await lostKeys(pool, log, await positionsOfRows(pool));
   if (!lost) return;
   throw new ConfigError(
     `The database is of an earlier point than the event store: in ${lost.tenant} the keys of ${lost.subjects.length} items or people are lost. ` +
@@ -53,10 +50,7 @@ export async function mustHaveKeys(pool: Pool, log: Pick<EventLog, 'readAll' | '
 
 /** Of a log that is kept elsewhere than the rows. @throws ConfigError when it ends before what they were made of. */
 export async function mustReachRows(pool: Pool, log: Pick<EventLog, 'head'>): Promise<void> {
-  const { rows } = await pool.query<{ tenant: TenantId; position: number }>(
-    'select tenant, max(position) as position from projection_checkpoint group by tenant order by tenant',
-  );
-  for (const { tenant, position } of rows) {
+  for (const [tenant, position] of await positionsOfRows(pool)) {
     const head = await log.head(tenant);
     if (head >= position) continue;
     throw new ConfigError(
@@ -64,4 +58,12 @@ export async function mustReachRows(pool: Pool, log: Pick<EventLog, 'head'>): Pr
         'Either EVENTSTORE_URL or EVENTSTORE_PREFIX names another log than before, or the store has lost events: npm run restore brings a backup back.',
     );
   }
+}
+
+/** Up to which position of each tenant any read model was made. */
+async function positionsOfRows(pool: Pool): Promise<Map<TenantId, Position>> {
+  const { rows } = await pool.query<{ tenant: TenantId; position: Position }>(
+    'select tenant, max(position) as position from projection_checkpoint group by tenant order by tenant',
+  );
+  return new Map(rows.map(({ tenant, position }) => [tenant, position]));
 }

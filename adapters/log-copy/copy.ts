@@ -2,6 +2,7 @@
  * A whole log into another, while others append to it: rounds of what is new, several tenants at a time. What is there
  * already is what an earlier run copied; so a run that was cut goes on where it was, in another `LogCopy`.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { NO_POSITION, type Position, type TenantId } from '../../domain/shared/ids.ts';
 import type { EventLog } from '../event-log/port.ts';
 import { LogsDiffer } from './difference.ts';
@@ -94,7 +95,8 @@ export class LogCopy {
     while (signal?.aborted !== true) {
       const copied = await this.round();
       if (copied > 0) onRound(copied);
-      else await pause(lookAgainMs, signal);
+      // Aborted: the loop ends.
+      else await pause(lookAgainMs, undefined, { signal }).catch(() => {});
     }
   }
 
@@ -133,16 +135,4 @@ export class LogCopy {
     await Promise.all(workers);
     if (stop.signal.aborted) throw stop.signal.reason;
   }
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done);
-  });
 }

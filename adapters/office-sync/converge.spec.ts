@@ -185,7 +185,7 @@ it('phones and office come to the same whatever happens in between, and nothing 
       const head = await rig.head();
       await rig.crawl(kari);
       expect(await rig.head()).toBe(head);
-      expect(await rig.sync.queue.nextDueMs()).toBeUndefined();
+      expect(await rig.sync.writeBack.nextDueMs()).toBeUndefined();
       expect(rig.failures).toEqual([]);
 
       const shown = await rig.shown(kari.account, 'contact');

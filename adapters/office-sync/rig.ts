@@ -176,7 +176,7 @@ export async function createRig(
       for (let round = 0; round < 30; round++) {
         await sync.writeBack.runDue();
         await settled();
-        const due = await sync.queue.nextDueMs();
+        const due = await sync.writeBack.nextDueMs();
         if (due === undefined || due > clock.nowMs() + 3_700_000) return;
         if (due > clock.nowMs()) clock.advance(due - clock.nowMs());
       }

@@ -324,7 +324,7 @@ describe('the queue', () => {
     await rig.sync.writeBack.runDue();
     fault = () => undefined;
     expect(await rig.sync.loop.flush(tenant, kari.account, 60_000)).toMatchObject({ done: false });
-    expect(await rig.sync.queue.nextDueMs()).toBe(rig.clock.nowMs() + 3_600_000);
+    expect(await rig.sync.writeBack.nextDueMs()).toBe(rig.clock.nowMs() + 3_600_000);
     await rig.writeBack();
     expect(inOffice()).toHaveLength(1);
   });

@@ -180,10 +180,4 @@ export class WriteBackQueue {
     `.execute(this.#db);
     return rows.map(({ tenant, due }) => ({ tenant, dueMs: Number(due) }));
   }
-
-  /** The earliest of all tenants; undefined when nothing is open. */
-  async nextDueMs(): Promise<number | undefined> {
-    const due = (await this.dueByTenant()).map(({ dueMs }) => dueMs);
-    return due.length === 0 ? undefined : Math.min(...due);
-  }
 }
