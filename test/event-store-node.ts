@@ -12,7 +12,7 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
-import { freePorts } from './proxy.ts';
+import { freePorts } from './free-ports.ts';
 
 export const nodeCommand = process.env.EVENTSTORE_COMMAND;
 export const clusterCommand = process.env.EVENTSTORE_CLUSTER_COMMAND;

@@ -10,7 +10,8 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { binaries, type ServerUser, serverUser } from '../adapters/postgres/server-user.ts';
-import { Forwarder, freePort } from './forwarder.ts';
+import { Forwarder } from './forwarder.ts';
+import { freePorts } from './free-ports.ts';
 
 const user = 'mobilesync';
 const database = 'mobilesync';
@@ -185,11 +186,12 @@ export class PostgresPair {
   static async start(directory: string): Promise<PostgresPair> {
     const as = await serverUser(directory);
     const password = randomBytes(18).toString('base64url');
-    const server = async (name: string) =>
-      new CentreServer(name, await freePort(), path.join(directory, name), password, as);
-    const primary = await server('centre_a');
+    const [portA, portB] = (await freePorts(2)) as [number, number];
+    const server = (name: string, port: number) =>
+      new CentreServer(name, port, path.join(directory, name), password, as);
+    const primary = server('centre_a', portA);
     await primary.initialise();
-    const pair = new PostgresPair(primary, await server('centre_b'), await Forwarder.to(primary.port));
+    const pair = new PostgresPair(primary, server('centre_b', portB), await Forwarder.to(primary.port));
     await pair.rebuildStandby();
     return pair;
   }

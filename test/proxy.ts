@@ -1,9 +1,9 @@
 /** The reverse proxy as it is deployed, as a process on loopback: Debian's HAProxy with our own configuration. */
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { freePorts } from './free-ports.ts';
 
 export const proxyConfiguration = path.join(import.meta.dirname, '../deploy/proxy/haproxy.cfg');
 
@@ -17,20 +17,6 @@ export const hasProxy = (): boolean => {
     return false;
   }
 };
-
-/** Ports of loopback that are free at the moment. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 export class ReverseProxy {
   readonly url: string;

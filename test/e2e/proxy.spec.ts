@@ -8,8 +8,9 @@ import { type OfficeSimulator, startOfficeSimulator } from '../../adapters/offic
 import { EasClient, HttpError } from '../eas-client/client.ts';
 import { type PingAnswer, ping } from '../eas-client/commands/ping.ts';
 import { type HttpAnswer, NoAnswer, Transport } from '../eas-client/transport.ts';
+import { freePorts } from '../free-ports.ts';
 import { freshDatabase } from '../postgres.ts';
-import { freePorts, hasProxy, ReverseProxy } from '../proxy.ts';
+import { hasProxy, ReverseProxy } from '../proxy.ts';
 import { adminToken, ServerProcess } from '../server-process.ts';
 import { Random } from '../simulator/random.ts';
 import { everything, KillPhone } from './kill-phone.ts';
