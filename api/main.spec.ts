@@ -129,11 +129,10 @@ describe('the program', () => {
     const { url: DATABASE_URL } = await freshDatabase();
     const EVENTSTORE_URL = 'esdb://admin:hidden@127.0.0.1:1';
     const { output, exited } = start({ DATABASE_URL, EVENT_LOG: 'eventstoredb', EVENTSTORE_URL });
-    const started = performance.now();
     expect(await exited).toBe(2);
-    expect(performance.now() - started).toBeLessThan(15_000);
+    // How long it waited, by its own count: how long a process takes to begin is the machine's affair.
     expect(output.err).toMatch(
-      /^EVENTSTORE_URL names a store that cannot be used: EventStoreDB at 127\.0\.0\.1:1 .*\.\n$/,
+      /^EVENTSTORE_URL names a store that cannot be used: EventStoreDB at 127\.0\.0\.1:1 did not answer for 5 s .*\.\n$/,
     );
     expect(output.err).not.toContain('hidden');
   });
