@@ -250,7 +250,7 @@ export class Connection {
   }
 }
 
-export class ConnectionClosed extends Error {
+class ConnectionClosed extends Error {
   override readonly name = 'ConnectionClosed';
 }
 

@@ -11,7 +11,7 @@
 import { v5 as uuidV5 } from 'uuid';
 import type { StreamName, TenantId } from '../../../domain/shared/ids.ts';
 
-export const defaultPrefix = 'mobilesync';
+const defaultPrefix = 'mobilesync';
 
 export interface LogNames {
   /** What the names of all tenants' streams begin with, and no others. */
