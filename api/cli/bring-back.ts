@@ -47,7 +47,7 @@ export async function bringBack(
       await loadBackup(client, source.folder, source.manifest, erased, told);
       tenants = (await client.query<Manifest['tenants'][number]>('select tenant, position from tenants')).rows;
       const staged = postgresEventLog({ pool: own });
-      await mustHold(client, { ...options, tenants, log: staged, census: postgresCensus(own) });
+      await mustHold(own, { ...options, tenants, log: staged, census: postgresCensus(own) });
       if (isBeside) {
         const filled = (tenant: string, position: number) => remark(`${tenant}: ${position} events in the event store`);
         await fillLog(opened.log, staged, tenants, filled);
@@ -58,7 +58,7 @@ export async function bringBack(
       tenants = (await opened.log.tenants()).map(({ tenant, head }) => ({ tenant, position: head }));
       if (isBeside) await mustHaveKeys(client, opened, options);
       const { log, census } = isBeside ? opened : { log: postgresEventLog({ pool: own }), census: postgresCensus(own) };
-      await mustHold(client, { ...options, tenants, log, census });
+      await mustHold(own, { ...options, tenants, log, census });
     }
     await beginRestore(client, source?.folder ?? 'the database in place');
     await client.query('commit');

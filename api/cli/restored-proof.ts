@@ -1,5 +1,4 @@
 /** A restored log is believed when it holds by its chains and by the anchors made up to its end. */
-import type pg from 'pg';
 import type { Manifest } from '../../adapters/backup/manifest.ts';
 import { keyRing } from '../../adapters/crypto/key-ring.ts';
 import { masterKeyFromBase64 } from '../../adapters/crypto/master-key.ts';
@@ -28,10 +27,12 @@ export interface ProofOptions {
   readonly print: Print;
 }
 
-/** @throws ConfigError when the restored log does not hold; the transaction is the caller's to give up. */
-export async function mustHold(client: pg.PoolClient, options: ProofOptions): Promise<void> {
+/**
+ * @param pool of the one connection whose transaction brought the log back; it is the caller's to give up.
+ * @throws ConfigError when the restored log does not hold.
+ */
+export async function mustHold(pool: Pool, options: ProofOptions): Promise<void> {
   const { log, census, master, tenants, files, force, print } = options;
-  const pool = { query: client.query.bind(client) } as unknown as Pool;
   const owner = masterKeyFromBase64(master);
   if ((await isMasterOf(pool, owner)) === false)
     throw new ConfigError('It was sealed under another master key: give the one it had.');
