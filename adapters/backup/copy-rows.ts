@@ -11,6 +11,7 @@ export const copyTrailer: Buffer = Buffer.from([0xff, 0xff]);
 /** PostgreSQL counts microseconds from the year 2000. */
 const epochMs = Date.UTC(2000, 0, 1);
 
+/** @param fields in the order of the columns, as the functions below make them; none of them is null. */
 export function copyRow(fields: readonly Uint8Array[]): Buffer {
   const count = Buffer.allocUnsafe(2);
   count.writeInt16BE(fields.length);

@@ -21,6 +21,7 @@ export function newTurn({ tenant, account }: PolledAccount, dueMs: number): Turn
   return { tenant, account, dueMs, failures: 0, asked: 0, ...unknown };
 }
 
+/** Names the account among those of all tenants. */
 export const keyOf = (tenant: TenantId, account: AccountId) => `${tenant}/${account}`;
 
 /** 0 to 1, the same for the same account after every restart (FNV-1a). */

@@ -56,6 +56,7 @@ interface Row extends PolledAccount {
   readonly result: PollResult | null;
 }
 
+/** In the table `office_poll`, which all nodes share. */
 export function postgresTimetable(db: Kysely<AnyDatabase>): Timetable {
   return {
     async load(accounts) {

@@ -13,6 +13,7 @@ export interface PostgresTurnsOptions {
 const togetherMax = 4;
 const lockNotAvailable = '55P03';
 
+/** Waits for `waitMaxMs`, 10 s unless told, while another node has the turn. */
 export function postgresTurns({ pool, isAlone, waitMaxMs = 10_000 }: PostgresTurnsOptions): Turns {
   let free = togetherMax;
   const waiting: (() => void)[] = [];

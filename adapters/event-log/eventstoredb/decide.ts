@@ -33,6 +33,7 @@ export interface Decided {
   readonly events: readonly StoredEvent[];
 }
 
+/** Stores nothing itself: `events` are to be appended where the log ends at `known.head`, and only there. */
 export function decide(tenant: TenantId, calls: readonly (readonly StreamWrite[])[], known: Known): Decided {
   const events: StoredEvent[] = [];
   const ends = new Map(known.ends);
