@@ -1,6 +1,6 @@
 /** The event log that the configuration names, opened: for the server and for the tools beside it. */
 import { type LogCensus, walkedCensus } from '../adapters/event-log/census.ts';
-import { parseAddress } from '../adapters/event-log/eventstoredb/address.ts';
+import { BadAddress, parseAddress } from '../adapters/event-log/eventstoredb/address.ts';
 import { EventStoreUnavailable } from '../adapters/event-log/eventstoredb/failure.ts';
 import { eventStoreLog } from '../adapters/event-log/eventstoredb/log.ts';
 import { memoryEventLog } from '../adapters/event-log/memory.ts';
@@ -30,6 +30,7 @@ export async function openEventLog({ config, pool, isFollowing, onError }: Event
   try {
     return await eventStoreLog({ address: parseAddress(eventStoreUrl ?? ''), prefix, isFollowing, onError });
   } catch (error) {
+    if (error instanceof BadAddress) throw new ConfigError(`${error.message}.`);
     if (!(error instanceof Error)) throw error;
     throw new ConfigError(`EVENTSTORE_URL names a store that cannot be used: ${error.message}.`);
   }

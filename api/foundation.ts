@@ -116,7 +116,9 @@ export async function layFoundation(config: Config, logger: Logger, teardown: Te
 
   const opened = await openEventLog({
     ...{ config, pool, isFollowing: true },
-    onError: (error, tenant) => logger.warn({ err: error, tenant }, 'the event store is not followed just now'),
+    // It comes again each second while the store is away, always from the same place.
+    onError: (error, tenant) =>
+      logger.warn({ reason: (error as Error).message, tenant }, 'the event store is not followed just now'),
   });
   const log =
     config.eventLog === 'postgres' ? await followedLog(opened, pool, bulletin, logger) : sparing(opened, bulletin);
