@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { Subject } from 'rxjs';
+import { within } from '../../within.ts';
 import type { Bulletin, BulletinMessage, BulletinTopic } from '../bulletin.port.ts';
 import { Outbox } from '../outbox.ts';
 import { type Listener, listen } from './connection.ts';
@@ -104,7 +105,7 @@ class PostgresBulletin implements Bulletin {
 
   async close(): Promise<void> {
     clearTimeout(this.#sendTimer);
-    await Promise.race([this.#send(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
+    await within(1_000, this.#send());
     this.#isClosed = true;
     clearTimeout(this.#timer);
     const listener = this.#listener;

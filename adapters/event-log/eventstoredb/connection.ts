@@ -114,6 +114,12 @@ export class Connection {
     return this.patiently(() => this.#ask((client) => this.#collect(client.readStream(stream, wanted))));
   }
 
+  /** Of the last record of a stream, links not followed; -1 when there is none. */
+  async lastRevision(stream: string): Promise<number> {
+    const [last] = await this.read(stream, { from: 'end', count: 1, isBackwards: true });
+    return Number((last?.link ?? last?.event)?.revision ?? -1);
+  }
+
   /** The position of the last record of the whole store, which is never quite empty. */
   async end(patienceMs = this.patienceMs): Promise<Position | 'start'> {
     const wanted = { fromPosition: END, direction: BACKWARDS, maxCount: 1, requiresLeader: true } as const;

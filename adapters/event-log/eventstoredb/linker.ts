@@ -5,6 +5,7 @@
  */
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { StreamName, TenantId } from '../../../domain/shared/ids.ts';
+import { within } from '../../within.ts';
 import type { Connection } from './connection.ts';
 import { IndexDamaged } from './failure.ts';
 import { type LogNames, recordId } from './names.ts';
@@ -80,7 +81,7 @@ export class Linker {
   /** What is there gets its links now, as far as that takes no long time. */
   async close(): Promise<void> {
     this.hurry();
-    await Promise.race([this.settled(), new Promise((resolve) => setTimeout(resolve, closesWithinMs).unref())]);
+    await within(closesWithinMs, this.settled());
     this.#isClosed = true;
     clearTimeout(this.#timer);
   }
@@ -115,8 +116,7 @@ export class Linker {
       const before = left[0]!.event.revision - 1;
       if ((await connection.appendSurely(name, links, before)) === 'appended') break;
       // Another node wrote some of them meanwhile.
-      const [last] = await connection.read(name, { from: 'end', count: 1, isBackwards: true });
-      const end = Number((last?.link ?? last?.event)?.revision ?? -1);
+      const end = await connection.lastRevision(name);
       if (end < before) throw new IndexDamaged(`${name} ends at ${end}, and ${before} was there`);
       left = left.filter(({ event }) => event.revision > end);
     }

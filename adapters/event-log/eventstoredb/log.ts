@@ -107,8 +107,7 @@ export async function eventStoreLog(options: EventStoreLogOptions): Promise<Even
   }
 
   async function headOf(tenant: TenantId): Promise<Position> {
-    const [last] = await connection.read(names.tenant(tenant), { from: 'end', count: 1, isBackwards: true });
-    return Number((last?.event?.revision ?? -1n) + 1n) as Position;
+    return ((await connection.lastRevision(names.tenant(tenant))) + 1) as Position;
   }
 
   async function listTenants(): Promise<TenantId[]> {

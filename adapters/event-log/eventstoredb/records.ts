@@ -58,9 +58,7 @@ export class Records {
   /** The last revision of a stream that has a link; -1 when none has. */
   async lastLink(stream: StreamName): Promise<number> {
     const { connection, names, tenant } = this.#options;
-    const name = names.stream(tenant, stream);
-    const [last] = await connection.read(name, { from: 'end', count: 1, isBackwards: true });
-    return Number((last?.link ?? last?.event)?.revision ?? -1);
+    return connection.lastRevision(names.stream(tenant, stream));
   }
 
   /** The events with payloads that lie aside. */

@@ -6,6 +6,7 @@
 import type pg from 'pg';
 import { Subject, type Subscription } from 'rxjs';
 import type { TenantId } from '../../../../domain/shared/ids.ts';
+import { within } from '../../../within.ts';
 import type { Bulletin } from '../../bulletin.port.ts';
 import type { NodeList, NodeStanding } from '../../nodes.port.ts';
 import type { Hold, Ownership, OwnershipChange } from '../../ownership.port.ts';
@@ -13,7 +14,6 @@ import { type LifeOptions, NodeLife } from './life.ts';
 import { OwnTenants } from './own-tenants.ts';
 import { preferred } from './rendezvous.ts';
 import { NodeRows, type Renewed } from './rows.ts';
-import { within } from './within.ts';
 
 export interface NodeLeasesOptions extends LifeOptions {
   readonly pool: Pick<pg.Pool, 'query'>;

@@ -5,9 +5,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
+import { late, within } from '../../../within.ts';
 import { hasEnded, processSpace } from './process-space.ts';
 import type { NodeRows, Renewed } from './rows.ts';
-import { late, within } from './within.ts';
 
 export interface LifeOptions {
   readonly version: string;
